@@ -1,0 +1,45 @@
+"""JSON in and out: strict on the way in, compact on the way out."""
+
+import json
+from typing import NoReturn, TypeAlias
+
+JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
+
+
+class InvalidJSON(ValueError):
+    """The bytes are not one JSON value; the message says where."""
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise InvalidJSON(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def loads(data: bytes) -> JSON:
+    """Returns the value in UTF-8 `data`; a BOM is skipped and invalid bytes become U+FFFD.
+
+    Raises `InvalidJSON` on a syntax error, on NaN and Infinity, and on nesting deeper than the interpreter allows.
+    """
+    text = data.decode("utf-8", "replace")
+    if text.startswith("\ufeff"):
+        text = text[1:]
+    try:
+        value: JSON = _DECODER.decode(text)
+    except InvalidJSON:
+        raise
+    except json.JSONDecodeError as exc:
+        raise InvalidJSON(f"{exc.msg} at line {exc.lineno}, column {exc.colno}") from exc
+    except RecursionError as exc:
+        raise InvalidJSON("nested too deeply") from exc
+    return value
+
+
+def dumps(value: JSON) -> bytes:
+    """Returns `value` as compact UTF-8 JSON; key order is kept, a lone surrogate stays an escape."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode("ascii")
