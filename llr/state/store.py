@@ -55,7 +55,7 @@ class Snapshot:
     """The answers to `Keys`; an absent key means 0, no record, no pin."""
 
     cursors: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
-    usage: Mapping[BucketKey, int] = field(default_factory=lambda: _NOTHING)
+    usage: Mapping[BucketKey, int] = field(default_factory=dict)
     health: Mapping[str, Health] = field(default_factory=lambda: _NOTHING)
     pins: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     leases: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
@@ -99,7 +99,7 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Takes one of `limit` slots for `holder` until `expires_at`; refused when all are held. Renewing is the same op."""
+    """Takes or renews one of `limit` slots for `holder` until `expires_at`; refused when all are held."""
 
     slot: str
     holder: str
