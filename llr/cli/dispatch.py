@@ -1,0 +1,128 @@
+"""A command line to its command: find the word, read the flags, run the module, print the outcome."""
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
+
+from llr import __version__
+from llr.cli import grammar, parser
+from llr.cli.output import Output, standard_output
+from llr.cli.prompts import Prompts
+from llr.cli.table import ALIASES, BARE_FLAGS, COMMANDS, DESCRIPTION, GLOBAL_PARAMS, LATER
+from llr.control.params import Param
+from llr.control.report import FAILED, INTERRUPTED, INVALID, OK, Outcome, Problem, Refused, refuse
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a command gets besides its flags."""
+
+    env: Mapping[str, str]
+    out: Output
+    prompts: Prompts
+    tokens: tuple[str, ...]
+
+
+class CommandModule(Protocol):
+    """What `llr.cli.cmd_*` offers. `params_for(words)` may stand in for `PARAMS` where words choose the flags."""
+
+    PARAMS: tuple[Param, ...]
+    run: Callable[[Namespace, Context], Outcome]
+
+
+def dispatch(tokens: Sequence[str]) -> int:
+    """Returns the exit code of a command line; everything it says is written."""
+    env = dict(os.environ)
+    out = standard_output(env, as_json=_wants_json(tokens))
+    name = ""
+    try:
+        name, rest = _route(tokens)
+        outcome = _run(name, rest, env, out)
+    except Refused as exc:
+        outcome = exc.outcome()
+    except KeyboardInterrupt:
+        outcome = Outcome(INTERRUPTED, problem=Problem("interrupted", "Interrupted."))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return FAILED
+    except OSError as exc:
+        outcome = Outcome(FAILED, problem=Problem("os-error", f"{exc.strerror or exc}: {exc.filename or ''}".rstrip(": ")))
+    return out.finish(name, outcome)
+
+
+def _wants_json(tokens: Sequence[str]) -> bool:
+    return any(token in ("--json", "--json=true", "--json=1", "--json=yes") for token in tokens)
+
+
+def _route(tokens: Sequence[str]) -> tuple[str, list[str]]:
+    """Returns the command's name ("" for none) and the other tokens."""
+    if any(token == "--tui" or token.startswith("--tui=") for token in tokens):
+        raise refuse(
+            "tui-removed",
+            "The --tui flow was removed.",
+            "Use `llr`, `llr config` or `llr config --operation=…`.",
+            exit_code=FAILED,
+        )
+    at = grammar.command_index(tokens, BARE_FLAGS)
+    if at is None:
+        is_operation = any(token.partition("=")[0] in ("--operation", "--op") for token in tokens)
+        return ("config" if is_operation else ""), list(tokens)
+    word = tokens[at]
+    rest = [token for place, token in enumerate(tokens) if place != at and not (place < at and token == "router")]
+    name = ALIASES.get(word, word)
+    if name in LATER:
+        raise refuse("not-built", f"`llr {name}` is not in this build yet.", exit_code=FAILED)
+    if name not in COMMANDS:
+        hint = grammar.suggestion(word, [*COMMANDS, *ALIASES], "llr ")
+        if "-h" in tokens or "--help" in tokens or "help" in tokens:
+            raise refuse("no-help", f"No help target found: {word}{hint}")
+        raise refuse("unknown-command", f"Action not found: router.{word}{hint}", "Run `llr --help` for all of them.")
+    return name, rest
+
+
+def _run(name: str, rest: Sequence[str], env: Mapping[str, str], out: Output) -> Outcome:
+    if not name:
+        return _bare(rest, env, out)
+    command = COMMANDS[name]
+    module = cast(CommandModule, import_module(command.module))
+    params_for = getattr(module, "params_for", None)
+    own = module.PARAMS if params_for is None else params_for(rest)
+    params = (*own, *GLOBAL_PARAMS)
+    line = grammar.read(rest, params)
+    if line.help:
+        help_for = getattr(module, "help_for", None)
+        text = help_for(rest) if help_for else parser.command_help(name, command.summary, params, command.examples)
+        return Outcome(text=text)
+    args = _parse(name, line, params, out)
+    prompts = Prompts(sys.stdin, sys.stdout, yes=args.yes, no_input=args.no_input or out.as_json)
+    return module.run(args, Context(env, out, prompts, tuple(rest)))
+
+
+def _parse(name: str, line: grammar.Line, params: Sequence[Param], out: Output) -> Namespace:
+    lenient = any(flag == "--lenient=true" for flag in line.flags)
+    for flag in line.unknown:
+        text = f"Unknown flag --{flag}{grammar.suggestion(flag, grammar.flag_table(params), '--')}"
+        if not lenient:
+            raise refuse("unknown-flag", text, f"See `llr {name} --help`.")
+        out.note("warn", text)
+    places = sum(param.positional for param in params)
+    if len(line.words) > places:
+        extra = line.words[places]
+        raise refuse("unexpected-word", f"`llr {name}` does not take the word '{extra}'.", f"See `llr {name} --help`.")
+    return parser.build(name, params).parse_args([*line.flags, *(["--", *line.words] if line.words else [])])
+
+
+def _bare(rest: Sequence[str], env: Mapping[str, str], out: Output) -> Outcome:
+    if any(token in ("--version", "-V") for token in rest):
+        return Outcome(text=f"llr {__version__}", data={"version": __version__})
+    if any(token in ("-h", "--help", "help") for token in rest):
+        shown = [(name, command.summary) for name, command in COMMANDS.items() if not command.hidden]
+        return Outcome(OK, text=parser.module_help(DESCRIPTION, shown))
+    return _run("web", rest, env, out)
+
+
+__all__ = ["INVALID", "Context", "dispatch"]

@@ -1,0 +1,17 @@
+"""The entry point. `--version` is answered before anything else is imported."""
+
+import sys
+from collections.abc import Sequence
+
+from llr import __version__
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Returns the exit code of one command line (without the program's name)."""
+    tokens = sys.argv[1:] if argv is None else list(argv)
+    if tokens in (["--version"], ["-V"], ["version"]):
+        sys.stdout.write(f"llr {__version__}\n")
+        return 0
+    from llr.cli.dispatch import dispatch
+
+    return dispatch(tokens)

@@ -1,0 +1,90 @@
+"""The commands, in the order help prints them. A module is imported when its command runs, not before."""
+
+from dataclasses import dataclass
+
+from llr.control.params import Kind, Param
+
+DESCRIPTION = "Run and configure a local gateway that routes requests to language models."
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: where its code is, one line about it, and examples as (what for, command line).
+
+    The module has `PARAMS` and `run(args, context) -> Outcome`.
+    """
+
+    module: str
+    summary: str
+    examples: tuple[tuple[str, str], ...]
+    hidden: bool = False
+
+
+COMMANDS: dict[str, Command] = {
+    "start": Command(
+        "llr.cli.cmd_start",
+        "Run the gateway in the foreground.",
+        (
+            ("Try it without a config", "llr start --demo"),
+            ("Serve your config", "llr start"),
+            ("Ask every client for the master key", "llr start --require-auth"),
+            ("Another port and four processes", "llr start --port=9000 --workers=4"),
+        ),
+    ),
+    "start-runtime": Command(
+        "llr.cli.cmd_start_runtime", "Serve an inherited socket for a parent gateway.", (), hidden=True
+    ),
+    "web": Command("llr.cli.cmd_home", "Show the status and the next steps.", (("Where am I", "llr web"),)),
+    "stop": Command(
+        "llr.cli.cmd_stop",
+        "Stop the running gateway; requests in flight may finish.",
+        (("Stop", "llr stop"), ("Stop without waiting", "llr stop --now")),
+    ),
+    "reload": Command(
+        "llr.cli.cmd_reload",
+        "Have the running gateway read its config again.",
+        (("After an edit", "llr reload"), ("In a script", "llr reload --json")),
+    ),
+    "restart": Command(
+        "llr.cli.cmd_restart",
+        "Replace the running gateway's processes; no request fails.",
+        (("Take up a new llr.pyz", "llr restart"),),
+    ),
+    "status": Command(
+        "llr.cli.cmd_status",
+        "Show whether a gateway runs, where, and with which settings.",
+        (("Look", "llr status"), ("In a script", "llr status --json")),
+    ),
+    "config": Command(
+        "llr.cli.cmd_config",
+        "Look at the config file or change it by one operation.",
+        (
+            ("Check the file", "llr config validate"),
+            ("Show what it routes", "llr config --operation=list"),
+            ("Another file", "llr config validate --config=./router.json"),
+        ),
+    ),
+}
+
+# Other names of commands.
+ALIASES: dict[str, str] = {"setup": "config"}
+
+# Commands that people may know and this build does not have.
+LATER: tuple[str, ...] = ("deploy", "worker-key", "subscription")
+
+GLOBAL_PARAMS: tuple[Param, ...] = (
+    Param("json", "Print one JSON object on stdout.", Kind.BOOL, default=False),
+    Param("yes", "Answer every confirmation with yes.", Kind.BOOL, default=False),
+    Param("no-input", "Never ask, even on a terminal.", Kind.BOOL, default=False),
+    Param("lenient", "Ignore unknown flags with a warning.", Kind.BOOL, default=False),
+)
+
+# Flags that never take the next word as their value, for finding the command behind them.
+BARE_FLAGS = frozenset(
+    (
+        *(param.name for param in GLOBAL_PARAMS),
+        *("help", "version", "tui", "demo", "now", "quiet", "strict", "dry-run", "hard"),
+        *("watch-config", "no-watch-config", "watch-binary", "no-watch-binary", "require-auth", "no-require-auth"),
+        *("allow-insecure-bind", "detach"),
+    )
+)
