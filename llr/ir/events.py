@@ -1,8 +1,9 @@
 """An answer as it arrives: one start, balanced parts, one end.
 
-Law of a decoder: exactly one `Start`, then parts that never overlap (each `PartStart` is followed by its deltas and
-its `PartEnd` before the next begins), then exactly one `Finish` or `Failed`, nothing after. `UsageSeen` may come
-anywhere between. Encoders rely on it.
+Law of a decoder: exactly one `Start` (also before a `Failed` that comes first; its id may be ""), then parts that
+never overlap (each `PartStart` is followed by its deltas and its `PartEnd` before the next begins), then exactly one
+`Finish` or `Failed`, nothing after. Indexes count from 0. `UsageSeen` may come anywhere between. Only a `Failed` may
+come while a part is open. Encoders rely on it.
 """
 
 from dataclasses import dataclass, field

@@ -1,4 +1,8 @@
-"""Content: ordered parts of a message or an answer."""
+"""Content: ordered parts of a message or an answer.
+
+`at` is where a part stands in the client's request (`messages[3].content[0]`), "" in answers: losses name it. It says
+nothing about the content, so parts are equal whatever it is.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -44,6 +48,7 @@ class Text:
     text: str
     citations: tuple[JSON, ...] = ()
     extras: Extras = field(default_factory=lambda: NO_EXTRAS)
+    at: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class Refusal:
 
     text: str
     extras: Extras = field(default_factory=lambda: NO_EXTRAS)
+    at: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,7 @@ class Reasoning:
     seal: Seal | None = None
     redacted: bool = False
     extras: Extras = field(default_factory=lambda: NO_EXTRAS)
+    at: str = field(default="", compare=False)
 
 
 class MediaKind(StrEnum):
@@ -94,6 +101,7 @@ class Media:
     title: str = ""
     detail: str = ""
     extras: Extras = field(default_factory=lambda: NO_EXTRAS)
+    at: str = field(default="", compare=False)
 
 
 class ToolKind(StrEnum):
@@ -117,6 +125,7 @@ class ToolCall:
     namespace: str = ""
     seal: Seal | None = None
     extras: Extras = field(default_factory=lambda: NO_EXTRAS)
+    at: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +138,7 @@ class ToolResult:
     kind: ToolKind = ToolKind.FUNCTION
     name: str = ""
     extras: Extras = field(default_factory=lambda: NO_EXTRAS)
+    at: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +147,7 @@ class Opaque:
 
     format: FormatId
     raw: JSON
+    at: str = field(default="", compare=False)
 
 
 Part: TypeAlias = "Text | Refusal | Reasoning | Media | ToolCall | ToolResult | Opaque"
@@ -149,3 +160,4 @@ class Message:
     role: Role
     parts: tuple[Part, ...]
     extras: Extras = field(default_factory=lambda: NO_EXTRAS)
+    at: str = field(default="", compare=False)

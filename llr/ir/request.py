@@ -22,6 +22,7 @@ class Tool:
     namespace: str = ""
     format: JSON = None
     extras: Extras = field(default_factory=lambda: NO_EXTRAS)
+    at: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class ServerTool:
     type: str
     raw: Mapping[str, Any]
     capability: str = ""
+    at: str = field(default="", compare=False)
 
 
 class ChoiceMode(StrEnum):
