@@ -1,7 +1,7 @@
 """Server-sent events: the same for any chunking, every byte accounted for."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llr.base.errors import ErrorKind, GatewayError
@@ -39,6 +39,7 @@ def test_any_chunking_gives_the_same_events(data: bytes, size: int) -> None:
 LINES = [b"data: x", b"data:y", b": c", b"event: e", b"\n", b"\r", b"\r\n", b"\n\n"]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.sampled_from(LINES), max_size=30),
     st.lists(st.integers(1, 9), min_size=1, max_size=40),
