@@ -1,6 +1,7 @@
 """JSON in and out: strict on the way in, compact on the way out."""
 
 import json
+from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import NoReturn, TypeAlias
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
@@ -15,6 +16,8 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_ASCII_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def loads(data: bytes) -> JSON:
@@ -38,8 +41,20 @@ def loads(data: bytes) -> JSON:
 
 def dumps(value: JSON) -> bytes:
     """Returns `value` as compact UTF-8 JSON; key order is kept, a lone surrogate stays an escape."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     try:
-        return text.encode("utf-8")
+        return _ENCODER.encode(value).encode("utf-8")
     except UnicodeEncodeError:
-        return json.dumps(value, separators=(",", ":")).encode("ascii")
+        return _ASCII_ENCODER.encode(value).encode("ascii")
+
+
+def dumps_text(value: JSON) -> str:
+    """Returns `value` as compact JSON text, for JSON inside JSON (tool arguments)."""
+    return _ENCODER.encode(value)
+
+
+def quote(text: str) -> bytes:
+    """Returns `text` as a JSON string in UTF-8: what `dumps` would give, without its overhead."""
+    try:
+        return encode_basestring(text).encode("utf-8")
+    except UnicodeEncodeError:
+        return encode_basestring_ascii(text).encode("ascii")
