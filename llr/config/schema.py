@@ -142,7 +142,7 @@ class Provider:
     formats: tuple[ProviderFormat, ...] = (ProviderFormat.OPENAI,)
     auth: AuthSpec | None = None
     auth_by_format: Mapping[ProviderFormat, AuthSpec] = field(default_factory=lambda: _NO_AUTHS)
-    headers: Mapping[str, JSON] = field(default_factory=lambda: _NOTHING)
+    headers: Mapping[str, JSON] = field(default_factory=lambda: _NOTHING, repr=False)
     anthropic_version: str | None = None
     anthropic_beta: str | None = None
     endpoint_paths: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
@@ -153,7 +153,7 @@ class Provider:
     subscription_profile: str | None = None
     strict: bool | None = None
     timeouts: TimeoutSpec = TimeoutSpec()
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     ca_file: str | None = None
     max_concurrency: int | None = None
     stream_only: bool = False
@@ -206,6 +206,15 @@ class LocalServer:
 
 
 @dataclass(frozen=True, slots=True)
+class ResponsesStoreSpec:
+    """`responsesStore`: how much local history for `previous_response_id` is kept."""
+
+    max_entries: int = 1_000
+    max_bytes: int = 64 * 1024 * 1024
+    ttl_s: float = 7 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """The whole configuration, every reference checked: an entry with an error is not in here.
 
@@ -226,7 +235,9 @@ class Config:
     failure_rules: tuple[FailureRule, ...] = ()
     routing: Mapping[str, JSON] = field(default_factory=lambda: _NOTHING)
     state: Mapping[str, JSON] = field(default_factory=lambda: _NOTHING)
-    raw: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+    responses_store: ResponsesStoreSpec = ResponsesStoreSpec()
+    carrier_key_file: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=lambda: _NOTHING, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,3 +275,9 @@ class Settings:
     circuit_cooldown_s: float = 30.0
     reload_debounce_s: float = 0.3
     drain_timeout_s: float = 30.0
+    handover_drain_timeout_s: float = 3600.0
+    binary_watch_interval_s: float = 15.0
+    state_backend: str = "file"
+    state_path: str | None = None
+    state_url: str | None = None
+    candidate_state_ttl_s: float = 86_400.0

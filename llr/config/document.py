@@ -1,0 +1,186 @@
+"""The document as bytes and back: what an editor does not touch comes out as it went in.
+
+Law: key order, unknown keys and the spelling of numbers are kept; written text has two-space indent and a newline.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NoReturn
+
+from llr.base.jsonio import JSON
+from llr.config.schema import Doc
+
+# Deeper nesting than any config has, and far from the interpreter's recursion limit.
+MAX_DEPTH = 100
+
+
+class DocumentError(ValueError):
+    """The bytes are not one JSON value; line and column count from 1, columns in characters."""
+
+    def __init__(self, reason: str, line: int, column: int) -> None:
+        super().__init__(f"{reason} at line {line}, column {column}")
+        self.reason, self.line, self.column = reason, line, column
+
+
+class WrittenInt(int):
+    """A whole number that remembers how it was written (`1e3` never is one, `-0` is)."""
+
+    text: str
+
+    def __new__(cls, text: str) -> "WrittenInt":
+        """Returns the number `text` spells. Raises ValueError beyond the interpreter's digit limit."""
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
+
+
+class WrittenFloat(float):
+    """A number with a point or exponent that remembers how it was written."""
+
+    text: str
+
+    def __new__(cls, text: str) -> "WrittenFloat":
+        """Returns the number `text` spells, infinite when it is beyond a float."""
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One parsed text: its value (None when the text is blank), and keys written twice in one object."""
+
+    value: JSON
+    blank: bool
+    duplicates: tuple[str, ...] = ()
+
+
+def read_document(data: bytes) -> Document:
+    """Returns the value in `data`; a BOM is skipped, blank text counts as an empty object.
+
+    Raises `DocumentError` on bytes that are not UTF-8, on a syntax error, NaN, Infinity and absurd nesting.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        before = data[: exc.start].decode("utf-8-sig", "replace")
+        raise DocumentError("not UTF-8 text", *_position(before, len(before))) from exc
+    if not text.strip():
+        return Document({}, True)
+    twice: list[str] = []
+
+    def pairs(members: list[tuple[str, JSON]]) -> dict[str, JSON]:
+        found = dict(members)
+        if len(found) != len(members):
+            twice.extend(key for key, times in Counter(key for key, _ in members).items() if times > 1)
+        return found
+
+    decoder = json.JSONDecoder(
+        parse_int=_whole, parse_float=WrittenFloat, parse_constant=_refuse, object_pairs_hook=pairs
+    )
+    try:
+        value: JSON = decoder.decode(text)
+    except json.JSONDecodeError as exc:
+        raise DocumentError(exc.msg, exc.lineno, exc.colno) from exc
+    except _Constant as exc:
+        raise DocumentError(f"{exc} is not JSON", *_position(text, max(text.find(str(exc)), 0))) from exc
+    except RecursionError as exc:
+        raise DocumentError("nested too deeply", 1, 1) from exc
+    if _depth(value) > MAX_DEPTH:
+        raise DocumentError("nested too deeply", 1, 1)
+    return Document(value, False, tuple(twice))
+
+
+class _Constant(ValueError):
+    pass
+
+
+def _refuse(name: str) -> NoReturn:
+    raise _Constant(name)
+
+
+def _whole(text: str) -> "WrittenInt | WrittenFloat":
+    try:
+        return WrittenInt(text)
+    except ValueError:  # more digits than the interpreter turns into an int; the text is kept
+        return WrittenFloat(text)
+
+
+def _position(text: str, index: int) -> tuple[int, int]:
+    before = text[:index]
+    return before.count("\n") + 1, index - (before.rfind("\n") + 1) + 1
+
+
+def _depth(value: JSON) -> int:
+    """Returns how deeply objects and arrays nest, found without recursion."""
+    deepest, level = 0, [value]
+    while level:
+        deepest += 1
+        level = [
+            child
+            for item in level
+            if isinstance(item, dict | list)
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+        if deepest > MAX_DEPTH + 1:
+            break
+    return deepest - 1
+
+
+def write_document(doc: Doc) -> bytes:
+    """Returns the document as UTF-8: two-space indent, one trailing newline, non-ASCII and numbers as they were."""
+    return ("".join(_emit(doc, "\n")) + "\n").encode("utf-8")
+
+
+def _emit(value: JSON, newline: str) -> Iterator[str]:
+    if isinstance(value, dict) and value:
+        inner = newline + "  "
+        mark = "{"
+        for key, item in value.items():
+            yield f"{mark}{inner}{_string(key)}: "
+            yield from _emit(item, inner)
+            mark = ","
+        yield newline + "}"
+    elif isinstance(value, list) and value:
+        inner = newline + "  "
+        mark = "["
+        for item in value:
+            yield mark + inner
+            yield from _emit(item, inner)
+            mark = ","
+        yield newline + "]"
+    elif isinstance(value, WrittenInt | WrittenFloat):
+        yield value.text
+    elif isinstance(value, str):
+        yield _string(value)
+    else:
+        yield json.dumps(value)
+
+
+def _string(text: str) -> str:
+    found = json.dumps(text, ensure_ascii=False)
+    return found if _encodable(found) else json.dumps(text)
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # a lone surrogate: only an escape can carry it
+        return False
+    return True
+
+
+def clone(value: JSON) -> JSON:
+    """Returns a deep copy; texts and numbers are shared."""
+    if isinstance(value, dict):
+        return {key: clone(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [clone(item) for item in value]
+    return value
+
+
+def clone_object(doc: Doc) -> Doc:
+    """Returns a deep copy of an object."""
+    return {key: clone(item) for key, item in doc.items()}

@@ -1,0 +1,265 @@
+"""The config file on disk: loading, atomic saving, backups, and edits that two writers cannot lose.
+
+Law: a file is always one of two whole versions. What is no JSON object is never written over, a blank file not by a
+read. Every save happens under the lock, keeps the old bytes first, and goes through a new file and a rename.
+"""
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from llr.config.document import Document, DocumentError, read_document, write_document
+from llr.config.migrate import CURRENT_VERSION, default_alias, detected_version, upgrade
+from llr.config.parse import parse_config
+from llr.config.schema import Doc, Issue, Level, Parsed
+from llr.control.disk import Disk, SystemDisk
+from llr.control.filelock import locked
+
+DEFAULT_PATH = "~/.llm-router.json"
+KEPT_BACKUPS = 20
+ABSENT = "absent"
+
+_BACKUP = re.compile(r"\.bak\.(\d{8}-\d{6})-(\d+)\Z")
+
+
+class ConfigSyntaxError(ValueError):
+    """The file is not JSON; `line` and `column` count from 1."""
+
+    def __init__(self, path: str, error: DocumentError) -> None:
+        super().__init__(f"{path}:{error.line}:{error.column}: {error.reason}")
+        self.path, self.line, self.column, self.reason = path, error.line, error.column, error.reason
+
+
+class ConfigRootError(ValueError):
+    """The file holds JSON that is no object: it is neither used nor written over."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path}: config root must be a JSON object")
+        self.path = path
+
+
+class ConfigChanged(Exception):
+    """The file is not the version that the editor started from; nothing was written."""
+
+    def __init__(self, path: str, expected: str, actual: str) -> None:
+        super().__init__(f"{path}: config changed on disk since it was read")
+        self.path, self.expected, self.actual = path, expected, actual
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One read of the config file.
+
+    `doc` is what an editor works on, `parsed` what serves. `path` is the file itself, links followed. `migrated` says
+    that the version was brought forward; `persist_error` why that could not be written back, None when it was.
+    """
+
+    path: str
+    doc: Doc
+    parsed: Parsed
+    etag: str
+    exists: bool
+    migrated: bool = False
+    persist_error: str | None = None
+    before_version: int = CURRENT_VERSION
+
+
+def resolve_path(path: str | None) -> str:
+    """Returns the absolute path of the config file, `~` expanded and links followed; the default for None or ""."""
+    return os.path.realpath(os.path.expanduser(path or DEFAULT_PATH))
+
+
+def etag(data: bytes | None) -> str:
+    """Returns the tag of a file's bytes, `absent` for a missing file."""
+    return ABSENT if data is None else hashlib.sha256(data).hexdigest()[:32]
+
+
+def empty_doc() -> Doc:
+    """Returns the document of a config that does not exist yet."""
+    return {"version": CURRENT_VERSION, "providers": [], "modelAliases": {"default": default_alias({})}}
+
+
+def load(
+    path: str | None = None,
+    *,
+    env: Mapping[str, str] | None = None,
+    persist: bool = True,
+    disk: Disk | None = None,
+) -> Loaded:
+    """Returns the config at `path`; a missing file gives an empty one and creates nothing.
+
+    A document older than the current version is brought forward and, with `persist`, written back. Raises
+    `ConfigSyntaxError` when the file is not JSON and OSError when it cannot be read.
+    """
+    disk, file = disk or SystemDisk(), resolve_path(path)
+    environ = os.environ if env is None else env
+    data = _bytes(disk, file)
+    if data is None:
+        doc = empty_doc()
+        return Loaded(file, doc, parse_config(doc, environ), ABSENT, exists=False)
+    document = _document(file, data)
+    if not isinstance(document.value, dict):
+        return Loaded(file, {}, parse_config(document.value, environ), etag(data), exists=True)
+    doc, before = document.value, detected_version(document.value)
+    if document.blank or before >= CURRENT_VERSION:
+        parsed = _with_duplicates(parse_config(doc, environ), document.duplicates)
+        return Loaded(file, doc, parsed, etag(data), exists=True, before_version=before)
+    return _migrated(
+        Loaded(file, doc, Parsed(None, ()), etag(data), True, before_version=before), environ, persist, disk
+    )
+
+
+def _migrated(old: Loaded, env: Mapping[str, str], persist: bool, disk: Disk) -> Loaded:
+    doc, tag, problem = upgrade(old.doc), old.etag, None
+    if persist:
+        try:
+            tag = save(old.path, doc, if_match=old.etag, disk=disk)
+        except ConfigChanged:
+            return load(old.path, env=env, persist=False, disk=disk)
+        except OSError as exc:
+            problem = f"{old.path}: {exc.strerror or exc}"
+    return replace(old, doc=doc, parsed=parse_config(doc, env), etag=tag, migrated=True, persist_error=problem)
+
+
+def _with_duplicates(parsed: Parsed, duplicates: tuple[str, ...]) -> Parsed:
+    issues = [
+        Issue("$", "duplicate-key", f"the key {key} is written twice in one object, the last one counts", Level.WARNING)
+        for key in duplicates
+    ]
+    return replace(parsed, issues=(*issues, *parsed.issues)) if issues else parsed
+
+
+def save(
+    path: str | None,
+    doc: Doc,
+    *,
+    if_match: str | None = None,
+    disk: Disk | None = None,
+    now: Callable[[], float] = time.time,
+) -> str:
+    """Writes `doc` in one step, mode 0600, after keeping the old bytes as a backup; returns the new tag.
+
+    Raises `ConfigChanged` when `if_match` is not the tag of the file as it is, `ConfigRootError` over JSON that is no
+    object, `ConfigSyntaxError` over what is no JSON (unless `if_match` names exactly that), and OSError.
+    """
+    disk, file = disk or SystemDisk(), resolve_path(path)
+    with _locked(disk, file):
+        old = _bytes(disk, file)
+        if if_match is not None and if_match != etag(old):
+            raise ConfigChanged(file, if_match, etag(old))
+        if if_match is None and old is not None:
+            _editable(file, old)
+        return _replace(disk, file, old, write_document(doc), now)
+
+
+def edit(
+    path: str | None,
+    change: Callable[[Doc], Doc],
+    *,
+    disk: Disk | None = None,
+    now: Callable[[], float] = time.time,
+) -> str:
+    """Takes the lock, reads again, applies `change` and saves; returns the new tag.
+
+    `change` gets the document as it is now (the empty one for a missing file) and may raise to write nothing.
+    Raises `ConfigSyntaxError`, `ConfigRootError` and OSError.
+    """
+    disk, file = disk or SystemDisk(), resolve_path(path)
+    with _locked(disk, file):
+        old = _bytes(disk, file)
+        doc = empty_doc() if old is None else _editable(file, old)
+        return _replace(disk, file, old, write_document(change(upgrade(doc))), now)
+
+
+@contextmanager
+def _locked(disk: Disk, file: str) -> Iterator[None]:
+    disk.make_folder(os.path.dirname(file))
+    with locked(f"{file}.lock"):
+        yield
+
+
+def _bytes(disk: Disk, file: str) -> bytes | None:
+    try:
+        return disk.read(file)
+    except FileNotFoundError:
+        return None
+
+
+def _document(file: str, data: bytes) -> Document:
+    try:
+        return read_document(data)
+    except DocumentError as exc:
+        raise ConfigSyntaxError(file, exc) from exc
+
+
+def _editable(file: str, data: bytes) -> Doc:
+    value = _document(file, data).value
+    if not isinstance(value, dict):
+        raise ConfigRootError(file)
+    return value
+
+
+def _replace(disk: Disk, file: str, old: bytes | None, new: bytes, now: Callable[[], float]) -> str:
+    if old == new:
+        disk.restrict(file)
+        return etag(new)
+    _sweep(disk, file)
+    if old is not None:
+        _back_up(disk, file, old, now())
+    temporary = f"{file}.tmp-{disk.token()}"
+    try:
+        disk.write_new(temporary, new)
+        disk.replace(temporary, file)
+    except BaseException:
+        _remove(disk, temporary)
+        raise
+    disk.flush_folder(os.path.dirname(file))
+    _prune(disk, file)
+    return etag(new)
+
+
+def _sweep(disk: Disk, file: str) -> None:
+    """Removes what killed writers left behind; under the lock no other writer has a temporary file."""
+    folder, base = os.path.split(file)
+    for name in disk.names(folder):
+        if name.startswith((f"{base}.tmp-", f"{base}.bak-tmp-")):
+            _remove(disk, os.path.join(folder, name))
+
+
+def _remove(disk: Disk, path: str) -> None:
+    try:
+        disk.remove(path)
+    except OSError:
+        return  # a leftover costs nothing; the next save tries again
+
+
+def _back_up(disk: Disk, file: str, old: bytes, now: float) -> None:
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
+    taken = set(disk.names(os.path.dirname(file)))
+    number = 1
+    while f"{os.path.basename(file)}.bak.{stamp}-{number}" in taken:
+        number += 1
+    temporary = f"{file}.bak-tmp-{disk.token()}"
+    disk.write_new(temporary, old)
+    disk.replace(temporary, f"{file}.bak.{stamp}-{number}")
+
+
+def backups(path: str | None = None, *, disk: Disk | None = None) -> list[str]:
+    """Returns the paths of the kept backups, newest first."""
+    disk, file = disk or SystemDisk(), resolve_path(path)
+    folder, base = os.path.split(file)
+    found: list[tuple[str, int, str]] = []
+    for name in disk.names(folder) if os.path.isdir(folder) else []:
+        match = _BACKUP.fullmatch(name.removeprefix(base)) if name.startswith(base) else None
+        if match:
+            found.append((match.group(1), int(match.group(2)), os.path.join(folder, name)))
+    return [path for _, _, path in sorted(found, reverse=True)]
+
+
+def _prune(disk: Disk, file: str) -> None:
+    for path in backups(file, disk=disk)[KEPT_BACKUPS:]:
+        _remove(disk, path)
