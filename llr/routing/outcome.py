@@ -57,6 +57,7 @@ class Outcome:
     kind: ErrorKind | None = None
     excerpt: str = ""
     retry_after_s: float | None = None
+    started_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +75,20 @@ class RetrySame:
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """Try the next candidate."""
+    """Try the next candidate. The failed one cools for `cooldown_s`; `counts` is one step towards its circuit."""
 
     category: Category
+    cooldown_s: float = 0.0
+    counts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """No further candidate would do better: the client gets this failure."""
+    """No further candidate would do better: the client gets this failure. Fields as in `Next`."""
 
     category: Category
+    cooldown_s: float = 0.0
+    counts: bool = False
 
 
 Verdict: TypeAlias = "Commit | RetrySame | Next | GiveUp"

@@ -1,20 +1,19 @@
 """What routing remembers, and the operations on it.
 
-Law: `apply` is atomic. If any `Reserve` or `Lease` of a call is refused, nothing of that call is written and the
-returned bools say which operations were refused. Keys are the exact texts of the persisted state file.
+Law: `apply` is atomic. `Reserve`, `Lease` and `Probe` are decided on the state before the call, earlier ones of the
+call added; if any is refused, nothing of the call is written. Keys are the exact texts of the persisted state file.
 Instants are epoch seconds here; the state file holds milliseconds.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class BucketKey:
+class BucketKey(NamedTuple):
     """One window of one bucket: `bucket:<provider>:<id>` and `month:1:2026-02`. Token caps use `#tokens` buckets."""
 
     bucket: str
@@ -23,9 +22,10 @@ class BucketKey:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """A candidate's record. `extra` keeps fields of other writers; `llr` holds cooldowns by reason.
+    """The record of a candidate or of a credential. `extra` keeps fields of other writers.
 
-    `cooldowns` maps a reason to the instant it ends; `cooldown_until_at` of the state file is their latest.
+    `cooldowns` maps a reason to the instant it ends; `cooldownUntil` of the state file is their latest. `counted_at` is
+    the last failure that counted towards the circuit; `credential` the fingerprint of the key the record is about.
     """
 
     failures: int = 0
@@ -36,7 +36,18 @@ class Health:
     last_failure_category: str = ""
     updated_at: float = 0.0
     probing_until_at: float = 0.0
+    counted_at: float = 0.0
+    credential: str = ""
     extra: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Binds a conversation to a candidate until `expires_at`; an empty candidate unbinds."""
+
+    key: str
+    candidate: str
+    expires_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +68,7 @@ class Snapshot:
     cursors: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
     usage: Mapping[BucketKey, int] = field(default_factory=dict)
     health: Mapping[str, Health] = field(default_factory=lambda: _NOTHING)
-    pins: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    pins: Mapping[str, Pin] = field(default_factory=lambda: _NOTHING)
     leases: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
 
 
@@ -119,7 +130,8 @@ class Unlease:
 class Fail:
     """Records a failure read-modify-write: `counts` towards the circuit, `reason` cools until `cooldown_until_at`.
 
-    `started_at` is when the attempt began: failures of attempts that began before the circuit opened count once.
+    `started_at` is when the attempt began: failures of attempts that began before the last counted one count once.
+    A record about another `credential` is forgotten first.
     """
 
     key: str
@@ -131,11 +143,22 @@ class Fail:
     cooldown_until_at: float = 0.0
     threshold: int = 0
     open_s: float = 0.0
+    credential: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recover:
+    """Forgets a candidate's record because it answered.
+
+    A store of several processes may skip it when this process never saw such a record: most successes have none.
+    """
+
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
 class Clear:
-    """Forgets a candidate's record, or only the cooldowns of one reason."""
+    """Forgets a candidate's record, or only the cooldown of one reason, because an operator says so."""
 
     key: str
     reason: str = ""
@@ -143,22 +166,16 @@ class Clear:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Takes the one half-open try of a candidate whose time-out has ended; refused while another holds it."""
+    """Takes the one half-open try of a candidate whose time-out has ended; refused while another holds it.
+
+    An `until_at` of 0 gives the try back and is never refused; without a record there is nothing to take.
+    """
 
     key: str
     until_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """Binds a conversation to a candidate until `expires_at`; an empty candidate unbinds."""
-
-    key: str
-    candidate: str
-    expires_at: float
-
-
-Op: TypeAlias = "SetCursor | Reserve | Release | Settle | Lease | Unlease | Fail | Clear | Probe | Pin"
+Op: TypeAlias = "SetCursor | Reserve | Release | Settle | Lease | Unlease | Fail | Recover | Clear | Probe | Pin"
 
 
 class Store(Protocol):
@@ -168,7 +185,7 @@ class Store(Protocol):
         """Returns what is known of `keys`, expired entries left out."""
 
     async def apply(self, ops: Sequence[Op], *, now: float) -> tuple[bool, ...]:
-        """Returns for each op whether it took effect; all or nothing where one can be refused."""
+        """Returns False for each refused op, True for the rest; one False means nothing of the call was written."""
 
     async def everything(self, *, now: float) -> Snapshot:
         """Returns every live entry, for operators."""

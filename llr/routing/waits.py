@@ -1,0 +1,94 @@
+"""How long an upstream asks to wait, read from its answer's header fields.
+
+Law: pure functions of a mapping of lower-case names to text; the result is seconds from `now`, capped at a day.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+MAX_WAIT_S = 86_400.0
+
+_DIGITS = re.compile(r"\s*(\d+(?:\.\d+)?)")
+# "6m0s", "1.5s", "17ms", "1h2m3s" (OpenAI writes Go durations).
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|h|m|s|d)")
+_UNIT_S = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+# The limits behind the reset fields: (reset, remaining).
+_RESETS: tuple[tuple[str, str], ...] = (
+    ("anthropic-ratelimit-requests-reset", "anthropic-ratelimit-requests-remaining"),
+    ("anthropic-ratelimit-tokens-reset", "anthropic-ratelimit-tokens-remaining"),
+    ("anthropic-ratelimit-input-tokens-reset", "anthropic-ratelimit-input-tokens-remaining"),
+    ("anthropic-ratelimit-output-tokens-reset", "anthropic-ratelimit-output-tokens-remaining"),
+    ("x-ratelimit-reset-requests", "x-ratelimit-remaining-requests"),
+    ("x-ratelimit-reset-tokens", "x-ratelimit-remaining-tokens"),
+    ("x-ratelimit-reset", "x-ratelimit-remaining"),
+    ("ratelimit-reset", "ratelimit-remaining"),
+)
+
+
+def retry_after(status: int, headers: Mapping[str, str], now: float) -> float | None:
+    """Returns the seconds to wait, None when nothing is asked; past or unreadable values are 0.
+
+    Order: `retry-after-ms`, `retry-after`, then for a 429 only the vendors' reset fields: they are sent with every
+    answer, so on other failures they speak of limits that were not hit.
+    """
+    precise = headers.get("retry-after-ms")
+    if precise is not None and (found := _DIGITS.match(precise)):
+        return _capped(float(found[1]) / 1000.0)
+    plain = headers.get("retry-after")
+    if plain is not None:
+        return _capped(seconds_or_date(plain, now))
+    return reset_after(headers, now) if status == 429 else None
+
+
+def seconds_or_date(text: str, now: float) -> float:
+    """Returns the seconds of a `Retry-After` value: leading digits, or an HTTP date; 0 for anything else."""
+    found = _DIGITS.match(text)
+    if found is not None:
+        return float(found[1])
+    try:
+        date = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return 0.0
+    return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp() - now
+
+
+def reset_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Returns when the last exhausted limit resets, else the first of all limits; None without such a field."""
+    exhausted: list[float] = []
+    others: list[float] = []
+    for reset, remaining in _RESETS:
+        wait = reset_wait(headers[reset], now) if reset in headers else None
+        if wait is not None:
+            (exhausted if headers.get(remaining, "").strip() == "0" else others).append(wait)
+    if exhausted:
+        return _capped(max(exhausted))
+    return _capped(min(others)) if others else None
+
+
+def reset_wait(text: str, now: float) -> float | None:
+    """Returns the seconds of a reset field: a duration, an instant (RFC 3339, epoch seconds or ms) or plain seconds."""
+    text = text.strip()
+    parts = _DURATION.findall(text)
+    if parts and "".join(number + unit for number, unit in parts) == text:
+        return sum(float(number) * _UNIT_S[unit] for number, unit in parts)
+    try:
+        number = float(text)
+    except ValueError:
+        return _instant_wait(text, now)
+    if number > 1e12:
+        return number / 1000.0 - now
+    return number - now if number > 1e9 else number
+
+
+def _instant_wait(text: str, now: float) -> float | None:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)).timestamp() - now
+
+
+def _capped(seconds: float) -> float:
+    return min(max(0.0, seconds), MAX_WAIT_S) if seconds == seconds else 0.0
