@@ -1,0 +1,248 @@
+"""`llr start`: decide what to serve and where, take lock and sockets, and hand over to the supervisor."""
+
+import os
+import secrets
+import time
+from argparse import Namespace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from socket import socket as Socket
+
+from llr import __version__
+from llr.cli.dispatch import Context
+from llr.cli.launch import SERVING_PARAMS, Launch, make_log
+from llr.cli.preparation import Prepared, prepare
+from llr.control.params import Kind, Param
+from llr.control.report import FAILED, Outcome, Refused, refuse
+from llr.daemon import channel, descriptors, instance, listener, ports, resume, source
+from llr.daemon.instance import Instance, Lock
+from llr.daemon.listener import BindError
+from llr.daemon.log import Log
+from llr.daemon.ports import Address
+from llr.daemon.resume import Kept, Plan
+from llr.daemon.source import Source
+from llr.daemon.supervisor import Hold, StartFailed, Supervisor
+from llr.net.limits import ServerLimits
+
+PARAMS: tuple[Param, ...] = (
+    *SERVING_PARAMS,
+    Param("workers", "Processes that serve (default 1).", Kind.INT, default=1, minimum=1, maximum=64),
+    Param("allow-insecure-bind", "Listen beyond this machine without a master key.", Kind.BOOL, default=False),
+    Param("quiet", "Print no summary on start.", Kind.BOOL, default=False),
+)
+
+READY_FD = "LLM_ROUTER_READY_FD"
+
+Announce = Callable[[Supervisor], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """All that one run of a parent needs."""
+
+    plan: Plan
+    hold: Hold
+    source: Source
+    launch: Launch
+    log: Log
+
+
+def run(args: Namespace, context: Context) -> Outcome:
+    """Returns when the gateway has ended. Exit codes: 2 what was asked cannot be, 1 it failed, 0 it was stopped."""
+    kept = _passed_on()
+    if kept is not None:
+        return _resume(args, context, kept)
+    prepared = prepare(args, context)
+    address = _address(args, context, prepared)
+    path = instance.state_path(context.env)
+    lock = _lock(path)
+    try:
+        return _serve(_set_up(args, context, prepared, address, (path, lock)), context, prepared, args.quiet)
+    except StartFailed as exc:
+        raise refuse("start-failed", f"LLM Router could not start: {exc}.", exit_code=FAILED) from exc
+
+
+def _passed_on() -> Kept | None:
+    try:
+        return resume.from_env(os.environ)
+    except (ValueError, KeyError) as exc:
+        raise refuse("resume-failed", f"What the previous version passed on is not understood: {exc}.") from exc
+
+
+def _address(args: Namespace, context: Context, prepared: Prepared) -> Address:
+    try:
+        address = ports.choose(args.host, args.port, context.env, prepared.local)
+    except ports.AddressError as exc:
+        raise refuse("bad-address", str(exc)) from exc
+    guarded = prepared.launch.require_auth and prepared.has_master_key
+    if not ports.is_loopback(address.host) and not guarded and not args.allow_insecure_bind:
+        raise refuse(
+            "insecure-bind",
+            f"Listening on {address.host} would let everyone who reaches this machine use your keys.",
+            "Set a master key with `llr config --operation=set-master-key` and start with --require-auth, "
+            "or take the risk with --allow-insecure-bind=true.",
+        )
+    return address
+
+
+def _lock(path: str) -> Lock:
+    running = instance.active(path)
+    lock = instance.take_lock(path) if running is None else None
+    if lock is None:
+        where = f" at {running.origin}" if running is not None else ""
+        raise refuse(
+            "already-running",
+            f"Another LLM Router instance is already running{where}. Stop it before starting a new one.",
+            "`llr stop` stops it, `llr status` shows it.",
+            exit_code=FAILED,
+        )
+    return lock
+
+
+def _bind(address: Address) -> list[Socket]:
+    try:
+        return listener.inherited(os.environ) or listener.bind(address)
+    except BindError as exc:
+        shown = instance.origin(address.host, address.port)
+        if not exc.in_use:
+            raise refuse(
+                "bind-failed", f"Failed to start LLM Router on {shown}: {exc.message}.", exit_code=FAILED
+            ) from exc
+        owners = ports.owners(address.port)
+        by = " by " + ", ".join(map(str, owners)) if owners else " by a process that this user may not see"
+        raise refuse(
+            "port-in-use",
+            f"Failed to start LLM Router on {shown}: the port is in use{by}.",
+            "Choose another one with --port, or end that process yourself (`llr reclaim` helps).",
+            exit_code=FAILED,
+        ) from exc
+
+
+def _set_up(
+    args: Namespace, context: Context, prepared: Prepared, address: Address, held: tuple[str, Lock]
+) -> _Run:
+    path, lock = held
+    try:
+        sockets = _bind(address)
+        code = _code()
+        endpoint = channel.bind(path)
+    except Refused:
+        lock.release()
+        raise
+    host, port = listener.address_of(sockets[0])
+    launch = prepared.launch_on(address.host if address.host != "localhost" else host)
+    cli_path = context.env.get("LLM_ROUTER_CLI_PATH") or code.launcher.path
+    told = Instance(
+        pid=os.getpid(),
+        host=host,
+        port=port,
+        config_path=launch.config_path,
+        watch_config=launch.watch_config,
+        watch_binary=launch.watch_binary,
+        require_auth=launch.require_auth,
+        managed_by_startup=context.env.get("LLM_ROUTER_MANAGED_BY_STARTUP") == "1",
+        cli_path=cli_path,
+        started_at=_iso(time.time()),
+        version=__version__,
+        nonce=secrets.token_hex(16),
+        supervisor_pid=os.getpid() if args.workers > 1 else None,
+        control_socket=endpoint.path,
+        control_port=endpoint.port,
+        workers=args.workers,
+        demo=launch.demo,
+    )
+    plan = Plan(
+        state_path=path,
+        instance=told,
+        worker_args=launch.worker_args(),
+        parent_args=("start", *context.tokens),
+        cli_path=cli_path,
+        workers=args.workers,
+        drain_s=prepared.settings.drain_timeout_s,
+        handover_drain_s=prepared.settings.handover_drain_timeout_s,
+    )
+    return _Run(plan, Hold(sockets, endpoint, lock), code, launch, make_log(launch))
+
+
+def _code() -> Source:
+    from llr.daemon.snapshot import Changed
+
+    try:
+        return source.own()
+    except Changed as exc:
+        raise refuse("archive-changed", f"{exc}.", "Start again.", exit_code=FAILED) from exc
+
+
+def _iso(at: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at * 1000) % 1000:03d}Z"
+
+
+def _serve(this: _Run, context: Context, prepared: Prepared, quiet: bool) -> Outcome:
+    async def announce(_supervisor: Supervisor) -> None:
+        if not quiet:
+            for line in prepared.banner(this.plan.instance.origin):
+                context.out.line(line)
+        this.log.event("ready", origin=this.plan.instance.origin, pid=os.getpid(), workers=this.plan.workers)
+        _tell_ready(this.plan)
+
+    return _live(this, announce)
+
+
+def _live(this: _Run, announce: Announce, kept: Kept | None = None) -> Outcome:
+    import asyncio
+
+    from llr.cli.compose import builder
+
+    limits = ServerLimits(max_connections=descriptors.connection_cap(descriptors.raise_limit()))
+    supervisor = Supervisor(this.plan, this.hold, this.source, builder(this.launch, this.log, limits), this.log)
+    try:
+        code = asyncio.run(supervisor.run(announce, kept))
+    finally:
+        supervisor.give_back()
+    return Outcome(code, text="Server stopped." if code == 0 else "")
+
+
+def _tell_ready(plan: Plan) -> None:
+    """Says READY where someone waits for it: a descriptor of the caller, and systemd."""
+    fd = os.environ.pop(READY_FD, "")
+    if fd.isdigit():
+        line = f"READY {os.getpid()} {__version__} {plan.instance.origin}\n"
+        os.write(int(fd), line.encode())
+        os.close(int(fd))
+    notify(os.environ, f"READY=1\nMAINPID={os.getpid()}")
+
+
+def notify(env: Mapping[str, str], message: str) -> None:
+    """Tells systemd, where it asked for it (sd_notify(3)); without NOTIFY_SOCKET nothing happens."""
+    import socket
+
+    path = env.get("NOTIFY_SOCKET", "")
+    if not path:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.connect("\0" + path[1:] if path.startswith("@") else path)
+            sock.send(message.encode())
+        except OSError:
+            # systemd is gone or the socket is not ours: nobody is waiting then.
+            return
+
+
+def _resume(args: Namespace, context: Context, kept: Kept) -> Outcome:
+    """Goes on as the parent that an earlier image of this process was."""
+    from dataclasses import replace
+
+    from llr.cli.launch import from_worker_args
+
+    launch = from_worker_args(args)
+    told = replace(kept.plan.instance, version=__version__, supervisor_pid=os.getpid())
+    plan = replace(kept.plan, instance=told)
+    endpoint = channel.Endpoint(resume.socket_of(kept.control), kept.control_path, kept.control_port)
+    os.set_inheritable(kept.lock, False)
+    hold = Hold([resume.socket_of(fd) for fd in kept.listen], endpoint, Lock(kept.lock))
+    this = _Run(plan, hold, _code(), launch, make_log(launch))
+
+    async def announce(_supervisor: Supervisor) -> None:
+        this.log.event("renewed", pid=os.getpid(), version=__version__)
+
+    return _live(this, announce, kept)

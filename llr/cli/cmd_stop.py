@@ -1,0 +1,63 @@
+"""`llr stop`: the gateway of this user ends, requests in flight first."""
+
+from argparse import Namespace
+
+from llr.cli.dispatch import Context
+from llr.control.params import Kind, Param
+from llr.control.report import FAILED, Fields, Outcome, Problem, Report
+from llr.daemon import instance, process
+from llr.daemon.call import NothingRuns, call
+
+PARAMS: tuple[Param, ...] = (
+    Param("now", "Cut requests in flight instead of letting them end.", Kind.BOOL, default=False),
+)
+
+# How much longer than its own drain deadline a gateway may take before it is killed.
+GRACE_S = 5.0
+DEFAULT_DRAIN_S = 30.0
+
+
+def _patience_s(running: instance.Instance, now: bool) -> float:
+    """Returns how long the gateway may take: its own drain deadline, as it tells it."""
+    if now:
+        return GRACE_S
+    try:
+        status = call(running, "GET", "/status", timeout_s=5.0)
+    except NothingRuns:
+        return GRACE_S
+    settings = status.body.get("settings") if isinstance(status.body, dict) else None
+    drain_s = settings.get("drainTimeoutSeconds") if isinstance(settings, dict) else None
+    return (float(drain_s) if isinstance(drain_s, int | float) else DEFAULT_DRAIN_S) + GRACE_S
+
+
+def stop_running(running: instance.Instance, path: str, *, now: bool) -> process.Ended:
+    """Returns how the gateway ended; its state file is gone afterwards."""
+    if now:
+        try:
+            call(running, "POST", "/drain", {"deadlineSeconds": 0}, timeout_s=5.0)
+        except NothingRuns:
+            # Not reachable: the signal below does it.
+            pass
+    ended = process.end(running.pid, running.process_start_time, wait_s=_patience_s(running, now))
+    if ended.ok:
+        instance.clear(path, running.pid)
+    return ended
+
+
+def run(args: Namespace, context: Context) -> Outcome:
+    """Returns what was stopped; nothing running is a success too."""
+    path = instance.state_path(context.env)
+    running = instance.active(path)
+    if running is None:
+        return Outcome(text="No running LLM Router instance found.", data={"running": False, "stopped": False})
+    ended = stop_running(running, path, now=args.now)
+    data = {"running": not ended.ok, "stopped": ended.ok, "mode": "manual", "pid": running.pid, "signal": ended.signal}
+    if not ended.ok:
+        text = f"Process {running.pid} is still running after SIGKILL."
+        return Outcome(FAILED, data=data, problem=Problem("still-running", text))
+    rows = (
+        ("Stop Mode", "Manual process"),
+        ("Process ID", str(running.pid)),
+        ("Signal", ended.signal or "(ended by itself)"),
+    )
+    return Outcome(report=Report("Router Stopped", (Fields("Overview", rows),)), data=data)

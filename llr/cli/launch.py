@@ -1,0 +1,81 @@
+"""What `start` was told, once decided: passed to workers as flags, so that all processes run the same."""
+
+from argparse import Namespace
+from dataclasses import dataclass
+
+from llr.control.params import Kind, Param
+from llr.daemon.log import LEVELS, Log
+
+DEFAULT_CONFIG = "~/.llm-router.json"
+
+SERVING_PARAMS: tuple[Param, ...] = (
+    Param("config", "Config file to serve (default ~/.llm-router.json).", Kind.PATH),
+    Param("demo", "Serve built-in demo models; no config is read or written.", Kind.BOOL, default=False),
+    Param("host", "Address to listen on (default 127.0.0.1, or metadata.localServer.host)."),
+    Param("port", "Port to listen on (default LLM_ROUTER_PORT, metadata.localServer.port or 8376; 0 = any free)."),
+    Param("require-auth", "Ask every client for the master key.", Kind.BOOL),
+    Param("watch-config", "Take up changes of the config file while running (default true).", Kind.BOOL),
+    Param("watch-binary", "Take up a new program file while running (default true).", Kind.BOOL),
+    Param("log-format", "How log lines on stderr look.", Kind.CHOICE, choices=("text", "json"), default="text"),
+    Param("log-level", "Least important log lines to write.", Kind.CHOICE, choices=tuple(LEVELS), default="info"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One decided way to serve. `host` is what was bound; `log_*` as the flags say."""
+
+    demo: bool = False
+    config_path: str = ""
+    host: str = "127.0.0.1"
+    require_auth: bool = False
+    watch_config: bool = True
+    watch_binary: bool = True
+    log_format: str = "text"
+    log_level: str = "info"
+
+    def worker_args(self) -> tuple[str, ...]:
+        """Returns the command line of a worker that serves the same."""
+        flags = {
+            "demo": _word(self.demo),
+            "config": self.config_path,
+            "host": self.host,
+            "require-auth": _word(self.require_auth),
+            "watch-config": _word(self.watch_config),
+            "watch-binary": _word(self.watch_binary),
+            "log-format": self.log_format,
+            "log-level": self.log_level,
+        }
+        return ("start-runtime", *(f"--{name}={value}" for name, value in flags.items() if value))
+
+
+def _word(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def from_worker_args(args: Namespace) -> Launch:
+    """Returns the launch that `worker_args` wrote."""
+    return Launch(
+        demo=args.demo,
+        config_path=args.config or "",
+        host=args.host or "127.0.0.1",
+        require_auth=bool(args.require_auth),
+        watch_config=args.watch_config is not False,
+        watch_binary=args.watch_binary is not False,
+        log_format=args.log_format,
+        log_level=args.log_level,
+    )
+
+
+def config_path(args: Namespace) -> str:
+    """Returns the absolute path of the config file a command means."""
+    import os
+
+    return os.path.abspath(os.path.expanduser(args.config or DEFAULT_CONFIG))
+
+
+def make_log(launch: Launch) -> Log:
+    """Returns the log of this process, on stderr."""
+    import sys
+
+    return Log(sys.stderr, as_json=launch.log_format == "json", level=launch.log_level)

@@ -1,0 +1,118 @@
+"""A line to a worker: questions, answers and notes as JSON lines over one socket pair.
+
+The end of the line is the end of the process at its other side, in both directions.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+
+from llr.base.jsonio import JSON, InvalidJSON, dumps, loads
+from llr.daemon.channel import Answer, Answerer, Ask, problem
+
+MAX_LINE_BYTES = 80 * 1024 * 1024
+
+Note = dict[str, JSON]
+
+
+async def _nobody(_ask: Ask) -> Answer:
+    return problem(404, "not-found", "Nothing is asked of this side.")
+
+
+class Link:
+    """One end. `on_note` gets what the other side says unasked; `closed` is set when the other side is gone."""
+
+    def __init__(self, on_note: Callable[[Note], None], answerer: Answerer = _nobody) -> None:
+        self._on_note = on_note
+        self._answerer = answerer
+        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._last = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writer: asyncio.StreamWriter | None = None
+        self.closed = asyncio.Event()
+
+    async def open(self, sock: socket.socket) -> None:
+        """Takes the socket over and starts reading."""
+        reader, self._writer = await asyncio.open_connection(sock=sock, limit=MAX_LINE_BYTES)
+        self._keep(self._read(reader))
+
+    @property
+    def idle(self) -> bool:
+        """Returns whether no answer is awaited."""
+        return not self._waiting
+
+    async def ask(self, ask: Ask, *, timeout_s: float) -> Answer:
+        """Returns the other side's answer; 503 when it is gone, 504 after `timeout_s`."""
+        if self.closed.is_set():
+            return problem(503, "worker-gone", "The worker process is gone.")
+        self._last += 1
+        number = self._last
+        future = self._waiting[number] = asyncio.get_running_loop().create_future()
+        query: JSON = dict(ask.query)
+        await self._send({"ask": number, "method": ask.method, "path": ask.path, "query": query, "body": ask.body})
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await future
+        except TimeoutError:
+            return problem(504, "timeout", f"The worker process did not answer within {timeout_s:g} s.")
+        finally:
+            self._waiting.pop(number, None)
+
+    async def note(self, note: Note) -> None:
+        """Says something that needs no answer."""
+        await self._send(note)
+
+    def close(self) -> None:
+        """Closes the line."""
+        if self._writer is not None:
+            self._writer.close()
+
+    async def _send(self, message: Note) -> None:
+        if self._writer is None or self.closed.is_set():
+            return
+        self._writer.write(dumps(message) + b"\n")
+        with suppress(OSError):
+            await self._writer.drain()
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        try:
+            while line := await reader.readline():
+                self._take(line)
+        except (OSError, ValueError):
+            # A reset, or a line past the limit: the other side is gone or mad, which is the same here.
+            pass
+        finally:
+            self.closed.set()
+            for future in self._waiting.values():
+                if not future.done():
+                    future.set_result(problem(503, "worker-gone", "The worker process is gone."))
+            self.close()
+
+    def _take(self, line: bytes) -> None:
+        try:
+            message = loads(line)
+        except InvalidJSON:
+            return
+        if not isinstance(message, dict):
+            return
+        if "ask" in message:
+            self._keep(self._reply(message))
+        elif "answer" in message:
+            future = self._waiting.get(int(str(message["answer"])))
+            if future is not None and not future.done():
+                future.set_result(Answer(int(str(message.get("status", 500))), message.get("body")))
+        else:
+            self._on_note(message)
+
+    async def _reply(self, message: Note) -> None:
+        query = message.get("query")
+        pairs = {str(key): str(value) for key, value in query.items()} if isinstance(query, dict) else {}
+        ask = Ask(str(message.get("method")), str(message.get("path")), pairs, message.get("body"))
+        reply = await self._answerer(ask)
+        await self._send({"answer": message["ask"], "status": reply.status, "body": reply.body})
+
+    def _keep(self, coroutine: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,87 @@
+"""The worker's side: serve the inherited sockets, answer the parent, end when asked or when the parent is gone."""
+
+import asyncio
+import os
+import socket
+
+from llr import __version__
+from llr.base.jsonio import JSON
+from llr.daemon import channel, signals
+from llr.daemon.channel import Answer, Ask
+from llr.daemon.link import Link
+from llr.daemon.log import Log
+from llr.daemon.serving import Build, Serving
+from llr.daemon.workers import LINK_FD
+
+
+class _Runtime:
+    def __init__(self, serving: Serving, log: Log) -> None:
+        self.serving = serving
+        self.log = log
+        self.end = asyncio.Event()
+        self.deadline_s = serving.app.drain_s
+        self.keep_idle = False
+
+    async def answer(self, ask: Ask) -> Answer:
+        if ask.key == "POST /drain":
+            body = ask.body if isinstance(ask.body, dict) else {}
+            wanted = body.get("deadlineSeconds")
+            if isinstance(wanted, int | float):
+                self.deadline_s = float(wanted)
+            self.keep_idle = body.get("keepIdle") is True
+            self.end.set()
+            return Answer(202, {"pid": os.getpid()})
+        if ask.key == "GET /process":
+            return Answer(200, process_facts(self.serving))
+        return await channel.answer(self.serving.app.routes, ask)
+
+
+def process_facts(serving: Serving) -> dict[str, JSON]:
+    """Returns what `status` shows of one serving process."""
+    return {
+        "pid": os.getpid(),
+        "version": __version__,
+        "connections": serving.connections,
+        "requests": serving.requests,
+    }
+
+
+async def run_worker(build: Build, sockets: list[socket.socket], log: Log, link_fd: int) -> int:
+    """Returns the exit code after serving. A build that fails is told to the parent, by its message."""
+    signals.ignore("SIGINT", "SIGHUP", "SIGUSR2")
+    runtime: _Runtime | None = None
+
+    async def reply(ask: Ask) -> Answer:
+        if runtime is None:
+            return channel.problem(503, "starting", "The worker process is starting.")
+        return await runtime.answer(ask)
+
+    link = Link(lambda _note: None, reply)
+    line = socket.socket(fileno=link_fd)
+    line.set_inheritable(False)
+    await link.open(line)
+    try:
+        serving = await Serving.start(await build(), sockets)
+    except Exception as exc:
+        await link.note({"failed": str(exc) or type(exc).__name__})
+        raise
+    runtime = _Runtime(serving, log)
+    signals.install({"SIGTERM": runtime.end.set})
+    await link.note({"ready": os.getpid(), "version": __version__})
+    parent_gone = asyncio.ensure_future(link.closed.wait())
+    asked = asyncio.ensure_future(runtime.end.wait())
+    await asyncio.wait((parent_gone, asked), return_when=asyncio.FIRST_COMPLETED)
+    if not runtime.end.is_set():
+        log.warn("parent-gone", pid=os.getpid())
+    signals.install({"SIGTERM": lambda: os._exit(143)})
+    await serving.drain(runtime.deadline_s, keep_idle=runtime.keep_idle)
+    parent_gone.cancel()
+    asked.cancel()
+    link.close()
+    return 0
+
+
+def link_fd(env: "os._Environ[str]") -> int | None:
+    """Returns the descriptor of the line to the parent and takes its variable out of `env`; None outside a worker."""
+    text = env.pop(LINK_FD, "")
+    return int(text) if text.isdigit() else None

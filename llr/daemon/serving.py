@@ -1,0 +1,66 @@
+"""What a process serves, and the servers that serve it: one per listening socket."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from llr.daemon.channel import Answerer
+from llr.net.limits import ServerLimits
+from llr.net.server import Server, serve
+from llr.wire.http import Handler
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What a composition root builds. `routes` are rows of the control channel; `aclose` gives everything back.
+
+    `routes` holds at least `GET /status` (a JSON object) and `POST /reload`.
+    """
+
+    handler: Handler
+    aclose: Callable[[], Awaitable[None]]
+    limits: ServerLimits
+    drain_s: float = 30.0
+    routes: Mapping[str, Answerer] = field(default_factory=dict)
+
+
+Build = Callable[[], Awaitable[App]]
+
+
+class Serving:
+    """An app on its sockets. It works on copies of the descriptors: closing it leaves the sockets bound."""
+
+    def __init__(self, app: App, servers: Sequence[Server]) -> None:
+        self.app = app
+        self._servers = servers
+
+    @classmethod
+    async def start(cls, app: App, sockets: Sequence[socket.socket]) -> "Serving":
+        """Returns once connections are accepted."""
+        return cls(app, [await serve(app.handler, sock.dup(), app.limits) for sock in sockets])
+
+    @property
+    def connections(self) -> int:
+        """Returns how many clients are connected."""
+        return sum(server.connections for server in self._servers)
+
+    @property
+    def requests(self) -> int:
+        """Returns how many requests are being answered."""
+        return sum(server.requests for server in self._servers)
+
+    async def drain(self, deadline_s: float, *, keep_idle: bool = False) -> None:
+        """Stops accepting, lets requests end for at most `deadline_s`, then closes everything.
+
+        `keep_idle` leaves idle connections open: a successor listens already, and closing them would race with
+        requests that their clients are about to send.
+        """
+        await asyncio.gather(*(server.drain(deadline_s, keep_idle=keep_idle) for server in self._servers))
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes servers and app at once."""
+        for server in self._servers:
+            await server.close()
+        await self.app.aclose()

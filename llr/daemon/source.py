@@ -1,0 +1,56 @@
+"""Where child processes get their code: the private copy of the archive, or the same module as this process."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llr.daemon import snapshot, spawn
+from llr.daemon.snapshot import Snapshot
+from llr.daemon.spawn import Launcher
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Code that children are started from. `copy` is None where the program lies in plain folders."""
+
+    launcher: Launcher
+    copy: Snapshot | None = None
+
+    def command(self, args: Sequence[str]) -> list[str]:
+        """Returns the command line of a child with `args`."""
+        return self.launcher.command(args, self.copy.path if self.copy else None)
+
+    @property
+    def fds(self) -> tuple[int, ...]:
+        """Returns the descriptors a child needs to read its code."""
+        return (self.copy.fd,) if self.copy is not None and self.copy.fd is not None else ()
+
+    def discard(self) -> None:
+        """Gives the private copy up."""
+        if self.copy is not None:
+            self.copy.discard()
+
+
+def own() -> Source:
+    """Returns the code of this process, copied first where it runs from an archive.
+
+    Raises `snapshot.Changed` when the archive was replaced while this process started, OSError when it is gone.
+    """
+    launcher = spawn.launcher()
+    path = snapshot.archive()
+    if path is None:
+        return Source(launcher)
+    if snapshot.is_private(path):
+        return Source(launcher, snapshot.adopt(path))
+    copy = snapshot.take(path)
+    snapshot.run_from(path, copy.path)
+    return Source(launcher, copy)
+
+
+def newest(current: Source, cli_path: str) -> Source:
+    """Returns the code as it lies on disk now: a copy of the archive at `cli_path`, else the same module again.
+
+    Raises OSError when the archive cannot be read.
+    """
+    if current.copy is None or not cli_path:
+        return Source(current.launcher)
+    return Source(current.launcher, snapshot.take(cli_path))
