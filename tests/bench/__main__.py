@@ -1,0 +1,200 @@
+"""Measures the built archive beside the floor, in one run, and prints one table.
+
+`python -m tests.bench [--rounds N] [--only TEXT] [--archive FILE]`. Figures are medians over interleaved rounds;
+every absolute time is also given as a multiple of `json.loads` of the 2 KB body on this machine in this run.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench import bodies, gateway
+from tests.bench.procs import ROOT, Proc, cpu_s, python, rss_mb
+from tests.bench.table import Row, render
+
+CONNECTIONS = 8
+STREAMS = 40
+CHUNKS = 100
+APART_MS = 20
+
+
+def unit_s() -> float:
+    """Returns the seconds `json.loads` of the 2 KB body takes: the best of many tries."""
+    text = bodies.plain(2_000)
+    best = 1.0
+    for _ in range(200):
+        began = time.perf_counter()
+        for _ in range(50):
+            json.loads(text)
+        best = min(best, (time.perf_counter() - began) / 50)
+    return best
+
+
+def measured(
+    load: Proc, target: tuple[int, int, str, str], requests: int, connections: int
+) -> tuple[float, float, float]:
+    """Returns CPU seconds per request of the process tree, and the p50 and p99 latencies in seconds."""
+    pid, port, path, body = target
+    plan = {"port": port, "path": path, "body": body, "connections": connections}
+    load.ask({**plan, "requests": max(connections, requests // 10)})
+    before = cpu_s(pid)
+    answer = load.ask({**plan, "requests": requests})
+    return (cpu_s(pid) - before) / requests, answer["p50"], answer["p99"]
+
+
+def pair(bench: "Bench", name: str, shape: tuple[str, str, Callable[[str], str]], **how: float) -> Row:
+    """Returns a row that sets the gateway's CPU for one kind of request beside the floor's."""
+    provider, floor_path, body = shape
+    requests, connections, per = int(how["requests"]), int(how["connections"]), how.get("per", 1)
+    floor_target = (bench.floor.pid, int(bench.floor.ready_line), floor_path, body("m"))
+    ours_target = (bench.ours.pid, bench.ours.port, "/v1/chat/completions", body(f"{provider}/m"))
+    floors, ours = [], []
+    for _ in range(bench.rounds):
+        floors.append(measured(bench.load, floor_target, requests, connections))
+        ours.append(measured(bench.load, ours_target, requests, connections))
+    floor_cpu, our_cpu = (statistics.median(one[0] for one in many) / per for many in (floors, ours))
+    added = [statistics.median(one[at] for one in ours) - statistics.median(one[at] for one in floors) for at in (1, 2)]
+    return Row(name, our_cpu, floor_cpu, how["aim"], f"p50 {added[0] * 1e3:+.2f} ms, p99 {added[1] * 1e3:+.2f} ms")
+
+
+class Bench:
+    """The processes of one run."""
+
+    def __init__(self, archive: Path, home: Path, rounds: int) -> None:
+        self.rounds = rounds
+        self.upstream = python("tests.bench.upstream")
+        self.floor = python("tests.bench.floor", self.upstream.ready_line)
+        self.load = Proc([sys.executable, "-m", "tests.bench.load"], ready=False)
+        self.ours = gateway.start(archive, home, gateway.config(int(self.upstream.ready_line)))
+        self.archive, self.home = archive, home
+
+    def stop(self) -> None:
+        """Ends them all."""
+        for proc in (self.load, self.ours, self.floor, self.upstream):
+            proc.stop()
+
+
+def requests_rows(bench: Bench) -> list[Row]:
+    """Returns the rows about CPU per request and per chunk."""
+    plain = "/plain/v1/chat/completions"
+    stream = f"/stream/{CHUNKS}/{APART_MS}/v1/chat/completions"
+    rows = [
+        pair(
+            bench,
+            "plain request, 2 KB",
+            ("plain", plain, lambda model: bodies.plain(2_000, model)),
+            requests=3000,
+            connections=CONNECTIONS,
+            aim=1.6,
+        )
+    ]
+    for size, count, aim in ((200_000, 400, 0.0), (2_000_000, 60, 1.5)):
+        for kind, make in (("few long strings", bodies.long_strings), ("many short messages", bodies.short_messages)):
+            rows.append(
+                pair(
+                    bench,
+                    f"plain request, {size // 1000} KB, {kind}",
+                    ("plain", plain, lambda model, make=make, size=size: make(size, model)),  # type: ignore[misc]
+                    requests=count,
+                    connections=4,
+                    aim=aim,
+                )
+            )
+    rows.append(
+        pair(
+            bench,
+            "streamed chunk",
+            ("stream", stream, lambda model: bodies.plain(2_000, model, stream=True)),
+            requests=STREAMS,
+            connections=STREAMS,
+            per=CHUNKS,
+            aim=1.4,
+        )
+    )
+    return rows
+
+
+def memory_rows(bench: Bench) -> list[Row]:
+    """Returns the rows about resident memory: idle, after 10,000 requests, with 1,000 open streams."""
+    fresh = gateway.start(bench.archive, bench.home / "memory", gateway.config(int(bench.upstream.ready_line)))
+    try:
+        rows = [Row.memory("RSS idle", rss_mb(fresh.pid), 45)]
+        plan = {"port": fresh.port, "path": "/v1/chat/completions", "body": bodies.plain(2_000, "plain/m")}
+        bench.load.ask({**plan, "connections": CONNECTIONS, "requests": 2000})
+        early = rss_mb(fresh.pid)
+        bench.load.ask({**plan, "connections": CONNECTIONS, "requests": 10_000})
+        late = rss_mb(fresh.pid)
+        rows.append(Row.memory("RSS after 12,000 requests", late, 0, f"{late - early:+.1f} MB over the last 10,000"))
+    finally:
+        fresh.stop()
+    rows.append(held(bench, "RSS with 1,000 open streams", bench.upstream, ""))
+    with tempfile.TemporaryDirectory() as folder:
+        cert, key = gateway.certificate(Path(folder))
+        tls = python("tests.bench.upstream", str(cert), str(key))
+        try:
+            rows.append(held(bench, "RSS with 1,000 open streams, TLS upstreams", tls, str(cert)))
+        finally:
+            tls.stop()
+    plain_mb, tls_mb = rows[-2].ours, rows[-1].ours
+    rows.append(Row.memory("TLS adds per stream, KiB", (tls_mb - plain_mb) * 1e6 / 1024 / 1000, 90))
+    return rows
+
+
+def held(bench: Bench, name: str, upstream: Proc, ca_file: str) -> Row:
+    """Returns the resident memory of a fresh gateway while 1,000 streams are open."""
+    one = gateway.start(bench.archive, bench.home / "held", gateway.config(int(upstream.ready_line), ca_file))
+    load = Proc([sys.executable, "-m", "tests.bench.load"], ready=False)
+    try:
+        body = bodies.plain(2_000, "hold/m", stream=True)
+        plan = {"port": one.port, "path": "/v1/chat/completions", "body": body, "hold": True}
+        load.ask({**plan, "connections": 1000, "requests": 1000})
+        time.sleep(3)
+        return Row.memory(name, rss_mb(one.pid), 0 if ca_file else 120)
+    finally:
+        load.stop()
+        one.stop()
+
+
+def start_rows(bench: Bench) -> list[Row]:
+    """Returns the rows about starting: the demo's first answer, and short commands beside a bare interpreter."""
+    demo = statistics.median(gateway.cold_start_s(bench.archive) for _ in range(max(5, bench.rounds)))
+    python_s = gateway.command_s([sys.executable, "-I", "-S", "-c", "pass"])
+    rows = [Row.duration("start --demo to first answer", demo, 0.350)]
+    for words, aim in ((["--version"], 3.0), (["config", "--operation=list"], 10.0)):
+        took = gateway.command_s([sys.executable, "-I", "-S", str(bench.archive), *words])
+        rows.append(Row(f"llr {' '.join(words)}", took, python_s, aim, "floor: python3 -I -S -c pass"))
+    return rows
+
+
+SECTIONS: dict[str, Callable[[Bench], list[Row]]] = {
+    "requests": requests_rows,
+    "memory": memory_rows,
+    "start": start_rows,
+}
+
+
+def main() -> int:
+    """Prints the table; returns 0, or 1 when something did not run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help=f"one of {', '.join(SECTIONS)}")
+    parser.add_argument("--archive", type=Path, default=ROOT / "llr.pyz")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(args.archive.resolve(), Path(folder), args.rounds)
+        try:
+            for name, section in SECTIONS.items():
+                if args.only in ("", name):
+                    print(render(section(bench), unit_s()), flush=True)
+        finally:
+            bench.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

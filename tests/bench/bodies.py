@@ -1,0 +1,28 @@
+"""Request bodies of a wanted size, as coding agents shape them."""
+
+import json
+
+
+def _dump(messages: list[dict[str, str]], model: str, stream: bool) -> str:
+    body: dict[str, object] = {"model": model, "messages": messages, "max_tokens": 64}
+    if stream:
+        body["stream"] = True
+    return json.dumps(body)
+
+
+def plain(size: int, model: str = "m", *, stream: bool = False) -> str:
+    """Returns a short conversation of about `size` bytes."""
+    text = "Tell me what this function does and why. " * (size // 4 // 41)
+    return _dump([{"role": role, "content": text} for role in ("system", "user", "assistant", "user")], model, stream)
+
+
+def long_strings(size: int, model: str = "m") -> str:
+    """Returns about `size` bytes in four strings with escapes, as files read by a tool are."""
+    line = 'def main(argv):\n\treturn "done"  # a line of code\n'
+    text = line * (size // 4 // (len(line) + 4))
+    return _dump([{"role": "user", "content": text} for _ in range(4)], model, False)
+
+
+def short_messages(size: int, model: str = "m") -> str:
+    """Returns about `size` bytes in many messages of 60 bytes each."""
+    return _dump([{"role": "user", "content": "a short line of talk"} for _ in range(size // 52)], model, False)
