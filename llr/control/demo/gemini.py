@@ -163,7 +163,7 @@ def _late(turn: Turn, failure: Failure, meta: Meta) -> list[Object]:
 
 def counted(count: int) -> Object:
     """Returns a `CountTokensResponse`."""
-    return {"totalTokens": count, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": count}]}
+    return {"totalTokens": count}
 
 
 def _as_events(objects: Sequence[Object]) -> list[bytes]:
