@@ -3,7 +3,6 @@
 Law: never raises on any JSON value; the coercions are the ones hand-edited files need, named once here.
 """
 
-import difflib
 import json
 import re
 from collections.abc import Mapping
@@ -100,7 +99,9 @@ class Cursor:
     def _check(self, members: Mapping[str, JSON], names: frozenset[str], owner: str) -> None:
         for key in members:
             if key not in names:
-                near = difflib.get_close_matches(key, sorted(names), n=1, cutoff=0.75)
+                from difflib import get_close_matches  # slow to import, and right files never need it
+
+                near = get_close_matches(key, sorted(names), n=1, cutoff=0.75)
                 hint = f"did you mean {near[0]}?" if near else ""
                 place = Cursor(members[key], member_path(self.path, key), self.issues)
                 place.warn("unknown-key", f"{owner}: unknown key {key}, kept and ignored", hint)

@@ -244,6 +244,29 @@ CLAUDE_CODE = _table(
         ("web-search-provider", "searchProvider", "search-provider"),
     ),
 )
+AMP = _table(
+    Key("upstreamUrl", "URL", "AMP service", "", ("upstream-url", "baseUrl", "base-url")),
+    Key("upstreamApiKey", "text", "key of the AMP service", "none", ("upstream-api-key",)),
+    Key(
+        "restrictManagementToLocalhost",
+        "bool",
+        "management paths only from this machine",
+        "false",
+        ("restrict-management-to-localhost",),
+    ),
+    Key("forceModelMappings", "bool", "mappings win over models", "false", ("force-model-mappings",)),
+    Key("proxyWebSearchToUpstream", "bool", "web search goes to AMP", "", ("proxy-web-search-to-upstream",)),
+    Key("modelMappings", "list", "older: model pattern to route", "[]", ("model-mappings",)),
+    Key("subagentMappings", "object", "older: sub-agent to route", "{}", ("subagent-mappings",)),
+    Key("subagentDefinitions", "list", "older: sub-agent patterns", "built in", ("subagent-definitions",)),
+    Key("preset", "text", "builtin or none", "builtin"),
+    Key("defaultRoute", "route", "route of what nothing else matches", "none", ("default-route",)),
+    Key("routes", "object", "entity or @signature to route", "{}"),
+    Key("rawModelRoutes", "list", "model pattern to route", "[]", ("raw-model-routes",)),
+    Key("overrides", "object", "`entities`, `signatures`"),
+    Key("fallback", "object", "`onUnknown`, `onAmbiguous`, `proxyUpstream`"),
+    Key("webSearch", "object", "older place of the web search", "none", ("web-search",)),
+)
 OLLAMA = _table(
     _ENABLED,
     Key("baseUrl", "URL", "Ollama address", "http://localhost:11434", ("base-url",)),
@@ -292,6 +315,7 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
     "webSearch": WEB_SEARCH,
     "searchBackend": SEARCH_BACKEND,
     "claudeCode": CLAUDE_CODE,
+    "amp": AMP,
     "ollama": OLLAMA,
     "quotaProbe": QUOTA_PROBE,
 }
