@@ -1,0 +1,233 @@
+"""Turns written as Responses input items.
+
+Law: every call has an output and every output a call; what came as a Responses item goes back as that item; ids of
+items are never invented. The same history gives the same bytes, and a longer one begins with them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from llr.base.jsonio import JSON
+from llr.formats import reading
+from llr.formats.base import Target
+from llr.formats.carrier import fits
+from llr.formats.foreign import opaque_text
+from llr.formats.ids import CallIds
+from llr.formats.openai_responses import content_out
+from llr.formats.openai_responses.content_in import OWN, PART_PREFIXES
+from llr.formats.tool_names import ToolNames
+from llr.formats.toolforms import arguments_object
+from llr.ir.loss import Loss, LossLevel
+from llr.ir.parts import Media, Message, Opaque, Part, Reasoning, Refusal, Role, Text, ToolCall, ToolKind, ToolResult
+from llr.ir.request import ChatRequest
+
+NO_RESPONSE = "[No response received]"
+_CALL_TYPES = {
+    ToolKind.FUNCTION: ("function_call", "arguments"),
+    ToolKind.CUSTOM: ("custom_tool_call", "input"),
+    ToolKind.LOCAL_SHELL: ("local_shell_call", "action"),
+    ToolKind.SHELL: ("shell_call", "action"),
+    ToolKind.APPLY_PATCH: ("apply_patch_call", "operation"),
+}
+_OUTPUT_TYPES = {
+    ToolKind.FUNCTION: "function_call_output",
+    ToolKind.CUSTOM: "custom_tool_call_output",
+    ToolKind.LOCAL_SHELL: "local_shell_call_output",
+    ToolKind.SHELL: "shell_call_output",
+    ToolKind.APPLY_PATCH: "apply_patch_call_output",
+}
+
+
+def failed_text(text: str) -> str:
+    """Returns the text of a failed tool, opened by "Error: " unless it says so itself."""
+    return text if text.lower().startswith("error") else f"Error: {text}"
+
+
+@dataclass(slots=True)
+class ItemWriter:
+    """Writes the turns of one request. `linked` says that earlier turns live at the vendor."""
+
+    target: Target
+    names: ToolNames
+    ids: CallIds
+    own: bool
+    linked: bool
+    phases: bool = False
+    losses: list[Loss] = field(default_factory=list)
+    items: list[JSON] = field(default_factory=list)
+    _content: list[JSON] = field(default_factory=list)
+    _head: Mapping[str, Any] | None = None
+    _answered: frozenset[str] = frozenset()
+
+    def request(self, request: ChatRequest) -> list[JSON]:
+        """Returns the items of all messages, with those that stood outside any turn back in their place."""
+        self._answered = frozenset(
+            part.call_id for message in request.messages for part in message.parts if isinstance(part, ToolResult)
+        )
+        for message in request.messages:
+            self.turn(message)
+        for place, raw in reading.bag(request.extras, OWN).get("~placed", ()):
+            self.items.insert(place, raw)
+        return self.items
+
+    def turn(self, message: Message) -> None:
+        """Adds the items of one turn."""
+        calls = any(isinstance(part, ToolCall) for part in message.parts)
+        open_calls: list[ToolCall] = []
+        for part in message.parts:
+            match part:
+                case ToolCall():
+                    self._flush(message.role, calls=calls)
+                    self.items.append(self._call(part))
+                    if part.id not in self._answered and not self.linked:
+                        open_calls.append(part)
+                case ToolResult():
+                    self._flush(message.role, calls=calls)
+                    self._result(part)
+                case Reasoning():
+                    self._flush(message.role, calls=calls)
+                    self._reasoning(part)
+                case Opaque() if not _is_content(part):
+                    self._flush(message.role, calls=calls)
+                    self._opaque(part)
+                case _:
+                    self._add(part, message.role, calls=calls)
+        self._flush(message.role, calls=calls)
+        for call in open_calls:
+            self.losses.append(Loss(call.at, "tool call without a result", "a placeholder answers it"))
+            self.items.append(self._output(ToolResult(call.id, (Text(NO_RESPONSE),), kind=call.kind)))
+
+    def _add(self, part: Part, role: Role, *, calls: bool) -> None:
+        assistant = role is Role.ASSISTANT
+        notes = reading.bag(part.extras, OWN) if isinstance(part, Text | Refusal | Media) else {}
+        head = notes.get("~message")
+        if head is not None:
+            self._flush(role, calls=calls)
+            self._head = head
+        elif assistant and self._head is None:
+            # Assistant text of other formats goes as one string per item: every dialect takes that.
+            self._flush(role, calls=calls)
+        if isinstance(part, Text) and not part.text and head is None:
+            return
+        out = content_out.write(part, self.losses, assistant=assistant, own=self.own)
+        if out is not None:
+            self._content.append(out)
+
+    def _flush(self, role: Role, *, calls: bool) -> None:
+        content, head, self._content, self._head = self._content, self._head, [], None
+        if not content:
+            return
+        if head is None:
+            self.items.append(self._message(role, content, calls=calls))
+            return
+        out: dict[str, JSON] = {"type": "message"} if "type" in head else {}
+        out["role"] = head.get("~role", role.value)
+        out.update({key: value for key, value in head.items() if key[:1] != reading.NOTE})
+        first = content[0] if isinstance(content[0], dict) else {}
+        out["content"] = head["~empty"] if "~empty" in head else first.get("text") if "~string" in head else content
+        self.items.append(out)
+
+    def _message(self, role: Role, content: list[JSON], *, calls: bool) -> JSON:
+        """Returns a message item that no item of the client stands behind."""
+        out: dict[str, JSON] = {"type": "message", "role": role.value, "content": content}
+        if role is not Role.ASSISTANT:
+            return out
+        only = content[0] if len(content) == 1 and isinstance(content[0], dict) else {}
+        if only.get("type") == "output_text" and not only.get("annotations"):
+            out["content"] = only.get("text", "")
+        if self.phases:
+            out["phase"] = "commentary" if calls else "final_answer"
+        return out
+
+    def _call(self, part: ToolCall) -> JSON:
+        kind, field_name = _CALL_TYPES[part.kind]
+        note: Mapping[str, Any] = reading.bag(part.extras, OWN).get("~item", {})
+        out: dict[str, JSON] = {"type": kind, "call_id": self.ids.call(part.id)}
+        if part.kind in (ToolKind.FUNCTION, ToolKind.CUSTOM):
+            out["name"] = self.names.sent(part.name, part.namespace)
+            if part.namespace:
+                out["namespace"] = part.namespace
+            text = part.arguments
+            out[field_name] = text if part.kind is ToolKind.CUSTOM or text.strip() else "{}"
+        else:
+            out[field_name] = arguments_object(part.arguments)[0]
+        out.update(note)
+        return out
+
+    def _result(self, part: ToolResult) -> None:
+        notes = reading.bag(part.extras, OWN)
+        if self.linked or notes.get("~uncalled") or self.ids.result(part.call_id) is not None:
+            self.items.append(self._output(part))
+            return
+        self.losses.append(Loss(part.at, "tool result without a call", "it goes as the user's text"))
+        text = content_out.joined(part.parts)
+        body: JSON = [{"type": "input_text", "text": text}] if text else self._parts(part)
+        if body:
+            self.items.append({"type": "message", "role": "user", "content": body})
+
+    def _parts(self, part: ToolResult) -> list[JSON]:
+        found = [content_out.write(each, self.losses, assistant=False, own=self.own) for each in part.parts]
+        return [each for each in found if each is not None]
+
+    def _output(self, part: ToolResult) -> JSON:
+        notes = reading.bag(part.extras, OWN)
+        note: Mapping[str, Any] = notes.get("~item", {})
+        out: dict[str, JSON] = {"type": _OUTPUT_TYPES[part.kind]}
+        if not notes.get("~uncalled"):
+            out["call_id"] = self.ids.result(part.call_id) or part.call_id
+        if "~output" in notes:
+            out["output"] = notes["~output"]
+        elif notes and not notes.get("~string"):
+            out["output"] = self._parts(part)
+        else:
+            out["output"] = self._text_or_parts(part)
+        if part.kind is ToolKind.SHELL and isinstance(out["output"], str):
+            out["output"] = [{"stdout": out["output"], "stderr": "", "outcome": {"type": "exit", "exit_code": 0}}]
+        if part.kind is ToolKind.APPLY_PATCH and "status" not in note:
+            out["status"] = "failed" if part.is_error else "completed"
+        out.update(note)
+        return out
+
+    def _text_or_parts(self, part: ToolResult) -> JSON:
+        text = content_out.joined(part.parts)
+        failed = part.is_error and part.kind is not ToolKind.APPLY_PATCH
+        if text is not None:
+            return failed_text(text) if failed else text
+        found = self._parts(part)
+        if failed:
+            found.insert(0, {"type": "input_text", "text": "Error:"})
+        return found
+
+    def _reasoning(self, part: Reasoning) -> None:
+        note: Mapping[str, Any] | None = reading.bag(part.extras, OWN).get("~item")
+        sealed = part.seal is not None and fits(part.seal, OWN, self.target.issuer)
+        if not sealed and (note is None or part.seal is not None or note.get("~sealed")):
+            self.losses.append(Loss(part.at, "reasoning", "its issuer is another vendor", LossLevel.SILENT))
+            return
+        out: dict[str, JSON] = {"type": "reasoning"}
+        data = part.seal.data if part.seal is not None else None
+        if isinstance(data, dict):
+            out["id"] = data.get("id")
+        out["summary"] = [{"type": "summary_text", "text": each} for each in part.summary]
+        if note is None and part.text:
+            out["content"] = [{"type": "reasoning_text", "text": part.text}]
+        out.update({key: value for key, value in (note or {}).items() if key[:1] != reading.NOTE})
+        if sealed:
+            out["encrypted_content"] = data.get("encrypted_content") if isinstance(data, dict) else data
+        self.items.append(out)
+
+    def _opaque(self, part: Opaque) -> None:
+        if part.format is OWN:
+            self.items.append(part.raw)
+            return
+        kind = reading.text(reading.table(part.raw).get("type")) or "block"
+        self.losses.append(Loss(part.at, kind, f"only {part.format} knows it"))
+
+
+def _is_content(part: Opaque) -> bool:
+    fields = reading.table(part.raw)
+    kind = reading.text(fields.get("type"))
+    if part.format is OWN:
+        return kind.startswith(PART_PREFIXES) or not kind
+    return opaque_text(part) is not None
