@@ -1,0 +1,406 @@
+"""One client connection: head, handler, answer, and again.
+
+Law: one coroutine. Deadlines and the client's leaving come from outside as calls (`expire`, `_client_ended`) that only
+wake or cancel it. Every answer's iterator is closed, whatever happens.
+"""
+
+import asyncio
+import logging
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable
+from enum import IntEnum
+from typing import Protocol
+
+import h11
+
+from llr.base.errors import ErrorKind, GatewayError, fail
+from llr.net.body import RequestBody
+from llr.net.head import BadHead, head_end, origin_form, request_framing
+from llr.net.limits import ServerLimits
+from llr.net.plain import REASONS, error_body, http_date, refusal
+from llr.net.stream import Wire
+from llr.net.watch import NEVER, Watch
+from llr.wire.http import BrokenBody, Handler, Headers, Heartbeat, RawHeaders, Request, Response
+
+log = logging.getLogger("llr.net.server")
+
+# Bodies beyond this go out in slices with a drain between: neither a copy of the whole nor an unbounded buffer.
+_SLICE_BYTES = 256 * 1024
+# A body's own clean-up (closing an upstream) may take this long before it is abandoned.
+_CLOSE_S = 2.0
+# How often a running request is looked at: heartbeat, and a client that left while its pipelined bytes block reading.
+_LOOK_S = 1.0
+_OURS = frozenset((b"connection", b"content-length", b"transfer-encoding", b"keep-alive", b"upgrade", b"trailer"))
+_END = h11.EndOfMessage()
+
+
+class Phase(IntEnum):
+    """What the connection is doing."""
+
+    IDLE = 0
+    HEAD = 1
+    HANDLING = 2
+    BODY = 3
+    STREAMING = 4
+    WRITING = 5
+    LINGER = 6
+
+
+_RUNNING = frozenset((Phase.HANDLING, Phase.BODY, Phase.STREAMING, Phase.WRITING))
+
+
+class Gone(Exception):
+    """The client takes no more."""
+
+
+class Host(Protocol):
+    """What a connection knows of its server."""
+
+    handler: Handler
+    limits: ServerLimits
+    watch: Watch
+    draining: bool
+    closing_idle: bool
+    requests: int
+
+
+class Connection:
+    """Serves one accepted connection until either side ends it."""
+
+    __slots__ = (
+        "_beat",
+        "_body_end_at",
+        "_chunked",
+        "_host",
+        "_last_out_at",
+        "_left",
+        "_loop",
+        "_peer",
+        "_wire",
+        "deadline",
+        "phase",
+        "task",
+    )
+
+    def __init__(self, host: Host, wire: Wire, peer: str, loop: asyncio.AbstractEventLoop) -> None:
+        self._host = host
+        self._wire = wire
+        self._peer = peer
+        self._loop = loop
+        self._left = False
+        self._beat: Heartbeat | None = None
+        self._chunked = False
+        self._last_out_at = 0.0
+        self._body_end_at = NEVER
+        self.phase = Phase.IDLE
+        self.deadline = NEVER
+        self.task: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Returns when the connection is over."""
+        wire, host = self._wire, self._host
+        wire.on_end = self._client_ended
+        host.watch.add(self)
+        try:
+            self._enter(Phase.IDLE, host.limits.head_s)
+            while await self._exchange():
+                if host.closing_idle and not wire.peek():
+                    break
+                self._enter(Phase.IDLE, host.limits.idle_s)
+        except (Gone, OSError):
+            pass  # the client is gone; there is nobody left to tell
+        except asyncio.CancelledError:
+            if not self._left:
+                wire.abort()
+                raise
+        finally:
+            wire.on_end = None
+            host.watch.discard(self)
+            wire.close()
+            if not wire.lost and wire.transport.get_write_buffer_size():
+                self._loop.call_later(host.limits.write_s, wire.abort)
+
+    def close_if_idle(self) -> None:
+        """Ends a connection that waits for its next request."""
+        if self.phase is Phase.IDLE and not self._wire.peek():
+            self._wire.close()
+
+    # Called from outside the coroutine.
+
+    def expire(self, now: float) -> None:
+        """Acts on a passed deadline, by what the connection is doing."""
+        self.deadline = NEVER
+        phase = self.phase
+        if phase is Phase.IDLE:
+            self._wire.close()
+        elif phase is Phase.HEAD:
+            self._wire.interrupt(BadHead(408, "the request head took too long"))
+        elif phase is Phase.BODY:
+            self._wire.interrupt(fail(ErrorKind.REQUEST_TIMEOUT, "the request body took too long"))
+        elif phase is Phase.WRITING:
+            self._wire.abort()
+        elif phase in _RUNNING:
+            self._look(now)
+
+    def _look(self, now: float) -> None:
+        if self._wire.hung_up():
+            self._client_ended()
+            return
+        beat = self._beat
+        if beat is None:
+            self.deadline = now + _LOOK_S
+            return
+        if now - self._last_out_at >= beat.interval_s and not self._wire.full:
+            data = beat.beat()
+            if data:
+                self._wire.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+            self._last_out_at = now
+        self.deadline = now + min(_LOOK_S, max(beat.interval_s - (now - self._last_out_at), 0.001))
+
+    def _client_ended(self) -> None:
+        if self.phase in _RUNNING:
+            self._left = True
+            if self.task is not None:
+                self.task.cancel()
+
+    def _enter(self, phase: Phase, within_s: float = NEVER) -> None:
+        self.phase = phase
+        self.deadline = deadline = self._loop.time() + within_s
+        self._host.watch.soon(deadline)
+
+    # The coroutine's steps.
+
+    async def _exchange(self) -> bool:
+        """Serves one request; returns whether another may follow."""
+        try:
+            received = await self._receive()
+        except BadHead as exc:
+            return await self._refuse(exc)
+        if received is None:
+            return False
+        conn, request, body = received
+        self._host.requests += 1
+        try:
+            self._body_end_at = NEVER
+            self._enter(Phase.HANDLING, _LOOK_S)
+            if self._wire.ended:
+                return False
+            response = await self._answer(request)
+            keep = await self._respond(conn, body, request.method, response)
+        finally:
+            self._host.requests -= 1
+        if not keep:
+            await self._linger()
+        return keep
+
+    async def _receive(self) -> tuple[h11.Connection, Request, RequestBody] | None:
+        head = await self._read_head()
+        if not head:
+            return None
+        kind = request_framing(head)
+        conn = h11.Connection(h11.SERVER)
+        conn.receive_data(head)
+        try:
+            event = conn.next_event()
+        except h11.RemoteProtocolError as exc:
+            raise BadHead(400, "the head is not valid HTTP/1.1, or its Host field is missing") from exc
+        assert isinstance(event, h11.Request)
+        if event.method == b"CONNECT":
+            raise BadHead(400, "CONNECT is not offered here")
+        body = RequestBody(self._wire, conn, kind, self._body_wait)
+        method = event.method.decode("ascii")
+        return conn, Request(method, origin_form(event.target), Headers(list(event.headers)), body, self._peer), body
+
+    async def _read_head(self) -> bytes:
+        """Returns a whole head, or b"" when the client has nothing more to say."""
+        wire, limits = self._wire, self._host.limits
+        data, seen = b"", 0
+        while True:
+            chunk = await wire.read()
+            if not chunk:
+                return b""
+            data = data + chunk if data else chunk
+            if data[:2] == b"\r\n" and not seen:
+                # RFC 9112 §2.2: old clients send an empty line after a body.
+                data = data[2:]
+            end = head_end(data, seen, limits.max_head_bytes)
+            if end >= 0:
+                break
+            seen = len(data)
+            if self.phase is Phase.IDLE:
+                self._enter(Phase.HEAD, limits.head_s)
+        if end < len(data):
+            wire.unread(data[end:])
+            return data[:end]
+        return data
+
+    def _body_wait(self, waiting: bool) -> None:
+        if not waiting:
+            self._enter(Phase.HANDLING, _LOOK_S)
+            return
+        limits = self._host.limits
+        now = self._loop.time()
+        if self._body_end_at == NEVER:
+            self._body_end_at = now + limits.body_s
+        self._enter(Phase.BODY, min(limits.body_gap_s, self._body_end_at - now))
+
+    async def _answer(self, request: Request) -> Response:
+        try:
+            return await self._host.handler(request)
+        except GatewayError as exc:
+            status = exc.fault.http_status
+            return Response(status, [(b"content-type", b"application/json")], error_body(status, exc.fault.message))
+        except Exception:
+            # The last line of defence: whatever a handler does, the client gets an answer and the server goes on.
+            log.exception("the handler failed: %s %s", request.method, request.target.partition("?")[0])
+            return _internal_error()
+
+    async def _respond(self, conn: h11.Connection, body: RequestBody, method: str, response: Response) -> bool:
+        content = response.body
+        keep = body.skip_arrived() and not (response.close or self._host.draining)
+        try:
+            try:
+                event = _head_event(response, keep)
+            except h11.LocalProtocolError:
+                log.exception("the handler's status or header fields cannot be sent")
+                response = _internal_error()
+                event = _head_event(response, keep)
+            head = conn.send(event)
+            empty = method == "HEAD" or response.status in (204, 304)
+            if isinstance(response.body, bytes):
+                await self._send_bytes(conn, head, b"" if empty else response.body)
+            elif empty:
+                await self._send_bytes(conn, head, b"")
+            elif not await self._send_stream(conn, head, response.body, response.heartbeat):
+                return False
+        finally:
+            if not isinstance(content, bytes):
+                await _close(content)
+        return keep and conn.our_state is h11.DONE
+
+    async def _send_bytes(self, conn: h11.Connection, head: bytes, content: bytes) -> None:
+        wire = self._wire
+        if content:
+            conn.send_with_data_passthrough(h11.Data(data=content))
+        conn.send(_END) if conn.our_state is h11.SEND_BODY else None
+        if len(content) <= _SLICE_BYTES:
+            wire.write(head + content)
+            if wire.full:
+                await self._drain()
+            return
+        wire.write(head)
+        view = memoryview(content)
+        for at in range(0, len(content), _SLICE_BYTES):
+            wire.write(view[at : at + _SLICE_BYTES])
+            if wire.full:
+                await self._drain()
+
+    async def _send_stream(
+        self, conn: h11.Connection, head: bytes, content: AsyncIterator[bytes], heartbeat: Heartbeat | None
+    ) -> bool:
+        """Sends an iterator's bytes; returns whether it ended well. A failure cuts the connection."""
+        wire, loop = self._wire, self._loop
+        self._chunked = chunked = conn.their_http_version == b"1.1"
+        wire.write(head)
+        self._beat = heartbeat
+        self._last_out_at = loop.time()
+        self._enter(Phase.STREAMING, _LOOK_S if heartbeat is None else min(_LOOK_S, heartbeat.interval_s))
+        try:
+            async for data in content:
+                if not data:
+                    continue
+                wire.write(b"%x\r\n%b\r\n" % (len(data), data) if chunked else data)
+                if heartbeat is not None:
+                    self._last_out_at = loop.time()
+                if wire.full:
+                    await self._drain(Phase.STREAMING)
+        except Gone:
+            raise
+        except Exception as exc:
+            if not isinstance(exc, BrokenBody):
+                log.exception("an answer's body failed")
+            self._beat = None
+            await self._cut()
+            return False
+        self._beat = None
+        wire.write(conn.send(_END))
+        if wire.full:
+            await self._drain()
+        return True
+
+    async def _drain(self, then: Phase = Phase.WRITING) -> None:
+        """Waits until the client takes more. Raises `Gone` when it does not within `write_s`, or left."""
+        self._enter(Phase.WRITING, self._host.limits.write_s)
+        try:
+            await self._wire.drain()
+        except OSError as exc:
+            raise Gone from exc
+        self._enter(then, _LOOK_S)
+
+    async def _flush(self) -> None:
+        """Waits until the kernel has taken all that was written."""
+        transport = self._wire.transport
+        if transport.get_write_buffer_size():
+            transport.set_write_buffer_limits(0)
+            await self._drain()
+
+    async def _refuse(self, reason: BadHead) -> bool:
+        self._wire.mute()
+        self._wire.write(refusal(reason.status, str(reason)))
+        await self._linger()
+        return False
+
+    async def _linger(self) -> None:
+        """Ends our side and waits a little for the client to end its own, so that no reset eats the answer."""
+        wire = self._wire
+        if wire.is_closing():
+            return
+        await self._flush()
+        self.phase = Phase.LINGER
+        self.deadline = NEVER
+        wire.mute()
+        wire.write_eof()
+        try:
+            async with asyncio.timeout(self._host.limits.linger_s):
+                await wire.read()
+        except TimeoutError:
+            wire.abort()
+
+    async def _cut(self) -> None:
+        """Breaks the connection so that no client can take what it has for the whole answer."""
+        await self._flush()
+        sock = self._wire.transport.get_extra_info("socket")
+        if sock is not None and not self._chunked and sock.family != getattr(socket, "AF_UNIX", None):
+            # Without chunks the end of the connection is the end of the body: only a reset tells the difference.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._wire.abort()
+
+
+def _head_event(response: Response, keep: bool) -> h11.Response:
+    headers: RawHeaders = [field for field in response.headers if field[0] not in _OURS]
+    if isinstance(response.body, bytes) and response.status not in (204, 304):
+        headers.append((b"content-length", b"%d" % len(response.body)))
+    if not any(name == b"date" for name, _ in headers):
+        headers.append((b"date", http_date()))
+    if not keep:
+        headers.append((b"connection", b"close"))
+    return h11.Response(status_code=response.status, headers=headers, reason=REASONS.get(response.status, b""))
+
+
+def _internal_error() -> Response:
+    body = error_body(500, "the request could not be handled; the log says why")
+    return Response(500, [(b"content-type", b"application/json")], body)
+
+
+async def _close(content: AsyncIterator[bytes]) -> None:
+    aclose: Callable[[], object] | None = getattr(content, "aclose", None)
+    if aclose is None:
+        return
+    try:
+        async with asyncio.timeout(_CLOSE_S):
+            await aclose()  # type: ignore[misc]
+    except TimeoutError:
+        log.warning("an answer's body did not close within %.0f s", _CLOSE_S)
+    except Exception:
+        log.exception("an answer's body failed to close")
