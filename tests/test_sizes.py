@@ -45,7 +45,7 @@ def test_nothing_is_twice_as_big_as_it_should_be() -> None:
 
 
 TEXT = {"", ".py", ".md", ".toml", ".json", ".txt", ".golden", ".js", ".css", ".html", ".cfg", ".ini", ".yml"}
-NOT_OURS = {".git", ".venv", "build", "node_modules"}
+NOT_OURS = {"build", "node_modules", "__pycache__"}
 # Folders of one machine on which this was written; a stranger has none of them.
 WORKPLACE = re.compile(r"/work/(?:main|shared|contract|[.]library|[.]mirror)|bash_jobs")
 
@@ -53,7 +53,7 @@ WORKPLACE = re.compile(r"/work/(?:main|shared|contract|[.]library|[.]mirror)|bas
 def project_files() -> Iterator[Path]:
     for path in sorted(ROOT.rglob("*")):
         inside = path.relative_to(ROOT).parts
-        cache = any(part in NOT_OURS or part == "__pycache__" or part.endswith("_cache") for part in inside)
+        cache = any(part in NOT_OURS or (part.startswith(".") and part != ".ci") for part in inside[:-1])
         if path.is_file() and not cache and path.suffix in TEXT:
             yield path
 

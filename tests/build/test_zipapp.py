@@ -139,7 +139,7 @@ def test_an_old_python_gets_one_plain_line(version: str, tmp_path: Path) -> None
 def test_the_entry_files_hold_no_syntax_that_an_old_python_lacks() -> None:
     for source in (build_zipapp.MAIN.decode(), (ROOT / "llr" / "__main__.py").read_text()):
         compile(source, "main", "exec", dont_inherit=True)
-        assert not {"f\"", "f'", "print ", ":=", "->", "async", "match ", "nonlocal"} & set(source.split())
+        assert not {'f"', "f'", "print ", ":=", "->", "async", "match ", "nonlocal"} & set(source.split())
         assert 'f"' not in source
         assert source.isascii()
 
