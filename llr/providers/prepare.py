@@ -18,17 +18,10 @@ from llr.wire.http import Headers, Origin, OutboundRequest, RawHeaders
 DEFAULT_USER_AGENT = "AICodeClient/1.0.0 (linux; x64) python/3"
 DEFAULT_ANTHROPIC_VERSION = b"2023-06-01"
 _FRAMING = frozenset(
-    [
-        "connection",
-        "content-length",
-        "host",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    ]
+    (
+        *("connection", "content-length", "host", "proxy-authenticate", "proxy-authorization"),
+        *("te", "trailer", "transfer-encoding", "upgrade"),
+    )
 )
 _CACHE_KEY = (b"x-prompt-cache-key", b"prompt-cache-key", b"x-openai-prompt-cache-key", b"openai-prompt-cache-key")
 _CACHE_RETENTION = (

@@ -1,0 +1,88 @@
+"""What a gateway needs from outside, and what it derives from one configuration, built once per configuration."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from types import MappingProxyType
+from typing import Any
+
+from llr.base.clock import Clock
+from llr.base.ids import IdSource
+from llr.config.schema import Config, Settings
+from llr.gateway.access import AccessRules
+from llr.gateway.observe import Observer, ignore
+from llr.providers.auth import Credentials
+from llr.providers.prepare import DEFAULT_USER_AGENT, Preparer
+from llr.routing.resolve import Resolver
+from llr.state.store import Store
+from llr.wire.http import Transport
+
+_NO_ENV: Mapping[str, str] = MappingProxyType({})
+
+
+class Live:
+    """One configuration in service with all that follows from it alone."""
+
+    __slots__ = ("access", "config", "memo", "preparer", "resolver", "settings")
+
+    def __init__(
+        self,
+        config: Config,
+        settings: Settings,
+        *,
+        env: Mapping[str, str] = _NO_ENV,
+        user_agent: str = DEFAULT_USER_AGENT,
+    ) -> None:
+        self.config = config
+        self.settings = settings
+        self.resolver = Resolver(config, env=env, settings=settings)
+        self.preparer = Preparer(env, user_agent)
+        self.access = AccessRules.of(config, settings)
+        self.memo: dict[str, Any] = {}
+
+
+class ConfigHolder:
+    """The configuration in service. A request takes `current` once and keeps it to its end."""
+
+    __slots__ = ("_env", "_user_agent", "current")
+
+    def __init__(
+        self,
+        config: Config,
+        settings: Settings,
+        *,
+        env: Mapping[str, str] = _NO_ENV,
+        user_agent: str = DEFAULT_USER_AGENT,
+    ) -> None:
+        self._env = env
+        self._user_agent = user_agent
+        self.current = Live(config, settings, env=env, user_agent=user_agent)
+
+    def swap(self, config: Config, settings: Settings) -> None:
+        """Puts another configuration into service; requests under way keep the one they began with."""
+        self.current = Live(config, settings, env=self._env, user_agent=self._user_agent)
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """Everything a `Gateway` is given.
+
+    `require_auth` enforces the master key; `bound_hosts` are names it listens under besides loopback ones;
+    `carrier_key` signs thinking carriers, `old_carrier_keys` still verify them.
+    """
+
+    configs: ConfigHolder
+    store: Store
+    transport: Transport
+    credentials: Credentials
+    clock: Clock
+    rng: Random
+    ids: IdSource
+    observe: Observer = ignore
+    require_auth: bool = False
+    bound_hosts: tuple[str, ...] = ()
+    carrier_key: bytes = b""
+    old_carrier_keys: tuple[bytes, ...] = ()
+    started_at: float = 0.0
+    version: str = ""
+    memo: dict[str, Any] = field(default_factory=dict)
