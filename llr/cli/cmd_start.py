@@ -118,9 +118,7 @@ def _bind(address: Address) -> list[Socket]:
         ) from exc
 
 
-def _set_up(
-    args: Namespace, context: Context, prepared: Prepared, address: Address, held: tuple[str, Lock]
-) -> _Run:
+def _set_up(args: Namespace, context: Context, prepared: Prepared, address: Address, held: tuple[str, Lock]) -> _Run:
     path, lock = held
     try:
         sockets = _bind(address)

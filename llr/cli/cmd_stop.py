@@ -1,7 +1,9 @@
 """`llr stop`: the gateway of this user ends, requests in flight first."""
 
 from argparse import Namespace
+from contextlib import suppress
 
+from llr.base.jsonio import JSON
 from llr.cli.dispatch import Context
 from llr.control.params import Kind, Param
 from llr.control.report import FAILED, Fields, Outcome, Problem, Report
@@ -33,11 +35,9 @@ def _patience_s(running: instance.Instance, now: bool) -> float:
 def stop_running(running: instance.Instance, path: str, *, now: bool) -> process.Ended:
     """Returns how the gateway ended; its state file is gone afterwards."""
     if now:
-        try:
+        # Not reachable: the signal below does it.
+        with suppress(NothingRuns):
             call(running, "POST", "/drain", {"deadlineSeconds": 0}, timeout_s=5.0)
-        except NothingRuns:
-            # Not reachable: the signal below does it.
-            pass
     ended = process.end(running.pid, running.process_start_time, wait_s=_patience_s(running, now))
     if ended.ok:
         instance.clear(path, running.pid)
@@ -51,7 +51,13 @@ def run(args: Namespace, context: Context) -> Outcome:
     if running is None:
         return Outcome(text="No running LLM Router instance found.", data={"running": False, "stopped": False})
     ended = stop_running(running, path, now=args.now)
-    data = {"running": not ended.ok, "stopped": ended.ok, "mode": "manual", "pid": running.pid, "signal": ended.signal}
+    data: dict[str, JSON] = {
+        "running": not ended.ok,
+        "stopped": ended.ok,
+        "mode": "manual",
+        "pid": running.pid,
+        "signal": ended.signal,
+    }
     if not ended.ok:
         text = f"Process {running.pid} is still running after SIGKILL."
         return Outcome(FAILED, data=data, problem=Problem("still-running", text))

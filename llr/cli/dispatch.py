@@ -50,7 +50,9 @@ def dispatch(tokens: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return FAILED
     except OSError as exc:
-        outcome = Outcome(FAILED, problem=Problem("os-error", f"{exc.strerror or exc}: {exc.filename or ''}".rstrip(": ")))
+        outcome = Outcome(
+            FAILED, problem=Problem("os-error", f"{exc.strerror or exc}: {exc.filename or ''}".rstrip(": "))
+        )
     return out.finish(name, outcome)
 
 

@@ -57,9 +57,7 @@ def command_index(tokens: Sequence[str], bare: frozenset[str]) -> int | None:
             following = tokens[at + 1] if at + 1 < len(tokens) else "-"
             takes_it = following.lower() in _BOOL_WORDS if kebab(token[2:]) in bare else not following.startswith("-")
             at += 2 if takes_it else 1
-        elif token.startswith("-") and token != "-":
-            at += 1
-        elif token in ("help", "router"):
+        elif (token.startswith("-") and token != "-") or token in ("help", "router"):
             at += 1
         else:
             return at

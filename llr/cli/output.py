@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import IO
+from typing import TextIO
 
 from llr.base.jsonio import JSON
 from llr.control.report import OK, Fields, Items, Outcome, Report, Section, Table
@@ -16,7 +16,7 @@ _SYMBOLS = {"info": "ℹ", "success": "✔", "warn": "⚠", "error": "✖"}
 _PLAIN = {"info": "i", "success": "+", "warn": "!", "error": "x"}
 
 
-def colours_wanted(stream: IO[str], env: Mapping[str, str]) -> bool:
+def colours_wanted(stream: TextIO, env: Mapping[str, str]) -> bool:
     """Returns whether escape codes belong on this stream: a terminal, or asked for by FORCE_COLOR."""
     if env.get("NO_COLOR"):
         return False
@@ -78,7 +78,7 @@ def envelope(operation: str, outcome: Outcome) -> dict[str, JSON]:
 class Output:
     """The two streams of one run. In JSON mode progress goes to stderr and stdout gets one object."""
 
-    def __init__(self, stdout: IO[str], stderr: IO[str], env: Mapping[str, str], *, as_json: bool = False) -> None:
+    def __init__(self, stdout: TextIO, stderr: TextIO, env: Mapping[str, str], *, as_json: bool = False) -> None:
         self.stdout = stdout
         self.stderr = stderr
         self.env = env
@@ -108,21 +108,21 @@ class Output:
             self.note("error", str(outcome.problem))
         return outcome.exit_code
 
-    def _symbol(self, level: str, stream: IO[str]) -> str:
+    def _symbol(self, level: str, stream: TextIO) -> str:
         try:
-            _SYMBOLS[level].encode(stream.encoding or "utf-8")
+            _SYMBOLS[level].encode(stream.encoding)
             symbol = _SYMBOLS[level]
         except (UnicodeEncodeError, LookupError):
             symbol = _PLAIN[level]
         return f"{_COLOURS[level]}{symbol}\x1b[0m" if colours_wanted(stream, self.env) else symbol
 
     @staticmethod
-    def _write(stream: IO[str], text: str) -> None:
+    def _write(stream: TextIO, text: str) -> None:
         try:
             stream.write(text + "\n")
             stream.flush()
         except UnicodeEncodeError:
-            encoding = stream.encoding or "ascii"
+            encoding = stream.encoding
             stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
             stream.flush()
 

@@ -98,5 +98,3 @@ def _demo(args: Namespace, context: Context, base: Launch) -> Prepared:
 
 def _flag(typed: bool | None, persisted: bool) -> bool:
     return persisted if typed is None else typed
-
-

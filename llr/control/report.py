@@ -65,7 +65,8 @@ class Problem:
     fix: str = ""
 
     def __str__(self) -> str:
-        return f"{self.message} {self.fix}".rstrip()
+        end = "" if self.message.endswith((".", "!", "?", ":")) or "\n" in self.message else "."
+        return f"{self.message}{end} {self.fix}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

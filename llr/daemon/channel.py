@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from secrets import compare_digest
 from urllib.parse import parse_qsl
@@ -121,10 +122,8 @@ def bind(state_path: str) -> Endpoint:
     if sys.platform == "win32" or not hasattr(socket, "AF_UNIX"):
         return bind_loopback()
     path = socket_path(state_path)
-    try:
+    with suppress(FileNotFoundError):
         os.unlink(path)
-    except FileNotFoundError:
-        pass
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
     try:

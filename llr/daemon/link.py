@@ -48,7 +48,8 @@ class Link:
             return problem(503, "worker-gone", "The worker process is gone.")
         self._last += 1
         number = self._last
-        future = self._waiting[number] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
         query: JSON = dict(ask.query)
         await self._send({"ask": number, "method": ask.method, "path": ask.path, "query": query, "body": ask.body})
         try:

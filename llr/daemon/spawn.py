@@ -1,4 +1,4 @@
-"""Child processes of the gateway: the same interpreter, the same interpreter flags, chosen descriptors, nothing else."""
+"""Child processes of the gateway: the same interpreter, the same interpreter flags, chosen descriptors."""
 
 import os
 import subprocess

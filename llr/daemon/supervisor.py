@@ -288,7 +288,8 @@ class Supervisor:
 
     def _not_handed_over(self, why: str) -> Answer:
         self.log.error("hand-over-failed", reason=why)
-        return channel.problem(500, "hand-over-failed", f"The new process did not get ready, the old one goes on: {why}")
+        text = f"The new process did not get ready, the old one goes on: {why}"
+        return channel.problem(500, "hand-over-failed", text)
 
     async def _retire(self, old: Sequence[Worker], serving: Serving | None) -> None:
         wait_s = self.plan.handover_drain_s
@@ -309,7 +310,7 @@ class Supervisor:
             return
         kept = self._kept()
         command = self.source.command(self.plan.parent_args)
-        while self._control is not None and self._control.requests:
+        while self._control is not None and self._control.requests:  # noqa: ASYNC110 (the server has no event for it)
             await asyncio.sleep(0.01)
         self.log.event("renewing", pid=os.getpid())
         signals.hold()

@@ -98,7 +98,7 @@ class Worker:
         """Returns the exit code of the ended process (negative: a signal), None when it cannot be learned."""
         for _ in range(_REAP_STEPS):
             try:
-                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                pid, status = os.waitpid(self.pid, os.WNOHANG)  # noqa: ASYNC222 (WNOHANG never waits)
             except ChildProcessError:
                 return None
             if pid:

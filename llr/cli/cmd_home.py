@@ -1,0 +1,54 @@
+"""Bare `llr`: where things stand, and what to do next. The exit code is 0 whatever it finds."""
+
+import os
+from argparse import Namespace
+
+from llr import __version__
+from llr.base.jsonio import JSON
+from llr.cli.dispatch import Context
+from llr.cli.launch import config_path
+from llr.control.params import Kind, Param
+from llr.control.report import Fields, Items, Outcome, Report
+from llr.daemon import instance
+
+PARAMS: tuple[Param, ...] = (Param("config", "Config file to look at (default ~/.llm-router.json).", Kind.PATH),)
+
+
+def _steps(running: instance.Instance | None, exists: bool) -> tuple[str, ...]:
+    if running is not None:
+        return (
+            "See details: llr status",
+            "After an edit of the config: llr reload",
+            "Stop it: llr stop",
+        )
+    if exists:
+        return ("Check the config: llr config validate", "Run the gateway: llr start", "All commands: llr --help")
+    return (
+        "Try it with built-in models: llr start --demo",
+        "Write a config, then: llr config validate",
+        "All commands: llr --help",
+    )
+
+
+def run(args: Namespace, context: Context) -> Outcome:
+    """Returns the status and the next steps."""
+    path = config_path(args)
+    exists = os.path.exists(path)
+    running = instance.active(instance.state_path(context.env))
+    steps = _steps(running, exists)
+    rows = (
+        ("Version", __version__),
+        ("Config File", path if exists else f"{path} (not created)"),
+        ("Gateway", f"running on {running.origin} (process {running.pid})" if running else "(not running)"),
+    )
+    next_steps: list[JSON] = list(steps)
+    data: dict[str, JSON] = {
+        "version": __version__,
+        "configFile": path,
+        "configExists": exists,
+        "running": running is not None,
+        "origin": running.origin if running else None,
+        "pid": running.pid if running else None,
+        "nextSteps": next_steps,
+    }
+    return Outcome(report=Report("LLM Router", (Fields("Overview", rows), Items("Next Steps", steps))), data=data)

@@ -1,0 +1,105 @@
+"""`llr status`: the running gateway, its effective settings, and what is set but has no effect."""
+
+from argparse import Namespace
+from collections.abc import Mapping
+
+from llr.base.jsonio import JSON
+from llr.cli.cmd_reload import issue_line
+from llr.cli.dispatch import Context
+from llr.cli.launch import config_path
+from llr.control.params import Kind, Param
+from llr.control.report import FAILED, Fields, Items, Outcome, Problem, Report, Section, Table
+from llr.daemon import instance
+from llr.daemon.call import NothingRuns, call
+
+PARAMS: tuple[Param, ...] = (
+    Param("config", "Config file to look at when nothing runs.", Kind.PATH),
+    Param("check", "Exit 1 when no gateway runs.", Kind.BOOL, default=False),
+)
+
+
+def _text(value: JSON) -> str:
+    match value:
+        case None | "":
+            return "(not set)"
+        case bool():
+            return "Yes" if value else "No"
+        case list():
+            return ", ".join(map(str, value)) or "(none)"
+        case _:
+            return str(value)
+
+
+def _listed(facts: Mapping[str, JSON], name: str) -> tuple[JSON, ...]:
+    value = facts.get(name)
+    return tuple(value) if isinstance(value, list) else ()
+
+
+def _sections(facts: Mapping[str, JSON]) -> tuple[Section, ...]:
+    settings = facts.get("settings")
+    rows = tuple((name, _text(value)) for name, value in settings.items()) if isinstance(settings, dict) else ()
+    issues = tuple(map(issue_line, _listed(facts, "issues")))
+    unused = tuple(map(str, _listed(facts, "unusedVariables")))
+    unset = tuple(map(str, _listed(facts, "unsetKeyVariables")))
+    found: list[Section] = [Fields("Settings", rows)] if rows else []
+    if unused:
+        found.append(Items("Variables Without Effect In This Build", unused))
+    if unset:
+        found.append(Items("Key Variables That Are Not Set", unset))
+    if issues:
+        found.append(Items("Config Issues", issues))
+    return tuple(found)
+
+
+def _running(running: instance.Instance, context: Context) -> Outcome:
+    try:
+        reply = call(running, "GET", "/status")
+    except NothingRuns as exc:
+        data: dict[str, JSON] = {"running": True, "pid": running.pid, "origin": running.origin}
+        return Outcome(FAILED, data=data, problem=Problem("no-answer", str(exc), "`llr stop` ends it."))
+    facts = reply.body if isinstance(reply.body, dict) else {}
+    rows = (
+        ("Gateway", running.origin),
+        ("Version", running.version),
+        ("Process ID", str(running.pid)),
+        ("Started", running.started_at),
+        ("Config File", "(demo)" if running.demo else running.config_path),
+        ("Local Auth", "Required (Master Key)" if running.require_auth else "Disabled"),
+        ("Config Hot Reload", "Enabled" if running.watch_config else "Disabled"),
+    )
+    processes = Table(
+        "Processes",
+        ("Process ID", "Version", "Connections", "Requests"),
+        tuple(
+            tuple(str(row.get(name, "")) for name in ("pid", "version", "connections", "requests"))
+            for row in _listed(facts, "processes")
+            if isinstance(row, dict)
+        ),
+    )
+    report = Report("LLM Router Status", (Fields("Overview", rows), processes, *_sections(facts)))
+    told: dict[str, JSON] = {
+        "running": True,
+        **facts,
+        "origin": running.origin,
+        "startedAt": running.started_at,
+        "configFile": running.config_path or None,
+        "requireAuth": running.require_auth,
+        "watchConfig": running.watch_config,
+        "demo": running.demo,
+    }
+    return Outcome(report=report, data=told)
+
+
+def _idle(args: Namespace, context: Context) -> Outcome:
+    from llr.cli.configuration import look
+
+    facts = look(config_path(args), context.env)
+    rows = (("Gateway", "(not running)"), ("Config File", _text(facts.get("configFile"))))
+    report = Report("LLM Router Status", (Fields("Overview", rows), *_sections(facts)))
+    return Outcome(FAILED if args.check else 0, report=report, data={"running": False, **facts})
+
+
+def run(args: Namespace, context: Context) -> Outcome:
+    """Returns what runs. Nothing running is no failure unless `--check` asks for one."""
+    running = instance.active(instance.state_path(context.env))
+    return _idle(args, context) if running is None else _running(running, context)

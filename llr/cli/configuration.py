@@ -1,0 +1,121 @@
+"""The config file as `start` and `status` see it: loaded, told about, and typed flags kept."""
+
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import fields
+
+from llr.base.jsonio import JSON
+from llr.cli.dispatch import Context
+from llr.config import knobs
+from llr.config.migrate import CURRENT_VERSION
+from llr.config.schema import Config, Doc, Settings
+from llr.config.settings import settings as effective
+from llr.control import configfile, issues
+from llr.control.configfile import ConfigSyntaxError, Loaded
+from llr.control.report import FAILED, refuse
+
+# Flags of `start` that are kept in the config when someone typed them, and their keys under metadata.localServer.
+_KEPT_FLAGS = {"watch_config": "watchConfig", "watch_binary": "watchBinary", "require_auth": "requireAuth"}
+
+
+def _load(path: str, env: Mapping[str, str]) -> Loaded:
+    try:
+        return configfile.load(path, env=env)
+    except ConfigSyntaxError as exc:
+        raise refuse("bad-json", f"Failed to load config from {path}: {exc}.", "See `llr config validate`.") from exc
+    except OSError as exc:
+        raise refuse("unreadable-config", f"Failed to load config from {path}: {exc.strerror or exc}.") from exc
+
+
+def load_for_start(path: str, args: Namespace, context: Context) -> Config:
+    """Returns the config to serve. What was done to the file is said; typed flags are written into it.
+
+    Raises `Refused`: 2 for a file without a usable config, 1 when typed flags cannot be written.
+    """
+    loaded = _load(path, context.env)
+    if loaded.migrated:
+        step = f"from v{loaded.before_version} to v{CURRENT_VERSION}"
+        if loaded.persist_error:
+            text = f"Config auto-migrated {step} for this run, but could not be saved to {path}: "
+            context.out.note("error", text + loaded.persist_error)
+        else:
+            context.out.line(f"Config auto-migrated {step} and saved to {path}.")
+    config = loaded.parsed.config
+    if config is None:
+        found = "; ".join(map(issues.line, loaded.parsed.issues))
+        raise refuse("bad-config", f"Failed to load config from {path}: {found}.", "See `llr config validate`.")
+    _keep_flags(path, args, config)
+    return config
+
+
+def _keep_flags(path: str, args: Namespace, config: Config) -> None:
+    local = config.local_server
+    changed: dict[str, JSON] = {
+        key: getattr(args, flag)
+        for flag, key in _KEPT_FLAGS.items()
+        if getattr(args, flag) is not None and getattr(args, flag) != getattr(local, flag)
+    }
+    if not changed:
+        return
+    try:
+        configfile.edit(path, lambda doc: _with_local_server(doc, changed))
+    except OSError as exc:
+        text = f"The flags {', '.join(changed)} cannot be written to {path}: {exc.strerror or exc}."
+        raise refuse("config-not-written", text, exit_code=FAILED) from exc
+
+
+def _with_local_server(doc: Doc, changed: Mapping[str, JSON]) -> Doc:
+    """Returns the document with these values; what equals the default is left out."""
+    metadata = doc.get("metadata")
+    outer = dict(metadata) if isinstance(metadata, dict) else {}
+    before = outer.get("localServer")
+    defaults: dict[str, JSON] = {"watchConfig": True, "watchBinary": True, "requireAuth": False}
+    local = {**(before if isinstance(before, dict) else {}), **changed}
+    outer["localServer"] = {key: value for key, value in local.items() if defaults.get(key, value is None) != value}
+    if not outer["localServer"]:
+        del outer["localServer"]
+    fresh = {**doc, "metadata": outer}
+    if not outer:
+        del fresh["metadata"]
+    return fresh
+
+
+def settings_facts(found: Settings) -> dict[str, JSON]:
+    """Returns the effective settings under their stable JSON names."""
+    facts: dict[str, JSON] = {}
+    for item in fields(found):
+        value = getattr(found, item.name)
+        facts[_json_name(item.name)] = list(value) if isinstance(value, tuple) else value
+    return facts
+
+
+def _json_name(name: str) -> str:
+    stem = name.removesuffix("_s") + "_seconds" if name.endswith("_s") else name
+    head, *tail = stem.split("_")
+    return head + "".join(word.capitalize() for word in tail)
+
+
+def config_facts(config: Config | None, env: Mapping[str, str]) -> dict[str, JSON]:
+    """Returns what `status` tells about a config and an environment."""
+    unset: list[JSON] = list(issues.unset_variables(config, env))
+    unused: list[JSON] = list(knobs.unused(env))
+    return {
+        "settings": settings_facts(effective(config, env)),
+        "unusedVariables": unused,
+        "unsetKeyVariables": unset,
+    }
+
+
+def look(path: str, env: Mapping[str, str]) -> dict[str, JSON]:
+    """Returns the same without a running gateway; the file is not written."""
+    try:
+        loaded = configfile.load(path, env=env, persist=False)
+    except (ConfigSyntaxError, OSError) as exc:
+        issue: dict[str, JSON] = {"path": "$", "level": "error", "code": "unreadable", "message": str(exc), "hint": ""}
+        return {"configFile": path, "configExists": True, **config_facts(None, env), "issues": [issue]}
+    return {
+        "configFile": loaded.path,
+        "configExists": loaded.exists,
+        **config_facts(loaded.parsed.config, env),
+        "issues": issues.all_json(loaded.parsed.issues),
+    }

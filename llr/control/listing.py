@@ -1,0 +1,247 @@
+"""The operation `list`: what the config routes, with every secret masked."""
+
+from collections.abc import Mapping
+
+from llr.base.jsonio import JSON
+from llr.base.names import ProviderFormat
+from llr.base.redact import Secret, mask
+from llr.config.schema import Alias, AliasTarget, Bucket, Config, Model, Provider
+from llr.control import configfile
+from llr.control.call import Call
+from llr.control.configfile import ConfigSyntaxError, Loaded
+from llr.control.report import Fields, Outcome, Report, Section, Table, refuse, yes
+
+TITLE = "Current Router Configuration"
+
+STRATEGIES = {
+    "auto": "Auto",
+    "ordered": "Ordered",
+    "round-robin": "Round-robin",
+    "weighted-rr": "Weighted round-robin",
+    "quota-aware-weighted-rr": "Quota-aware weighted round-robin",
+}
+_FORMATS = {ProviderFormat.OPENAI: "OpenAI", ProviderFormat.CLAUDE: "Claude", ProviderFormat.GEMINI: "Gemini"}
+
+
+def run(call: Call) -> Outcome:
+    """Returns the report; a missing file gives empty tables. Raises `Refused` for a file that is no JSON."""
+    try:
+        loaded = configfile.load(call.config_path, env=call.env)
+    except ConfigSyntaxError as exc:
+        raise refuse("bad-json", f"{exc}.", "See `llr config validate`.") from exc
+    config = loaded.parsed.config
+    if config is None:
+        raise refuse("bad-config", f"{loaded.path} holds no config.", "See `llr config validate`.")
+    sections = (
+        _overview(loaded, config),
+        _amp(config),
+        _providers(config),
+        *(section for provider in config.providers for section in _provider(provider)),
+        _aliases(config),
+    )
+    return Outcome(report=Report(TITLE, sections), data=_data(loaded, config))
+
+
+def secret(value: Secret | None, missing: str = "(not set)") -> str:
+    """Returns the masked key, or the words for none."""
+    return mask(value.reveal()) if value else missing
+
+
+def formats(listed: tuple[ProviderFormat, ...]) -> str:
+    """Returns format labels, each family once."""
+    labels = dict.fromkeys(_FORMATS.get(item.family, str(item)) for item in listed)
+    return ", ".join(labels) or "Unknown"
+
+
+def target(item: AliasTarget) -> str:
+    """Returns `ref`, or `ref@weight`."""
+    return item.ref if item.weight is None else f"{item.ref}@{item.weight:g}"
+
+
+def kind(provider: Provider) -> str:
+    """Returns the provider type's label."""
+    return "Subscription (OAuth)" if provider.type == "subscription" else "Standard (API Key)"
+
+
+def window(bucket: Bucket) -> str:
+    """Returns `1 month`, `6 hours`."""
+    size = bucket.window.size
+    return f"{size} {bucket.window.unit}{'s' if size != 1 else ''}"
+
+
+def _overview(loaded: Loaded, config: Config) -> Section:
+    rows = (
+        ("Config File", loaded.path),
+        ("Schema Version", str(config.version)),
+        ("Default Route", config.default_model or "(not set)"),
+        ("Master Key", secret(config.master_key)),
+    )
+    return Fields("Overview", rows)
+
+
+def _amp(config: Config) -> Section:
+    raw = config.raw.get("amp")
+    amp: Mapping[str, JSON] = raw if isinstance(raw, dict) else {}
+
+    def text(name: str, missing: str) -> str:
+        value = amp.get(name)
+        return value if isinstance(value, str) and value else missing
+
+    key = text("upstreamApiKey", "")
+    rows = (
+        ("Upstream URL", text("upstreamUrl", "(disabled)")),
+        ("Upstream API Key", mask(key) if key else "(not set)"),
+        ("Restrict Management To Localhost", yes(amp.get("restrictManagementToLocalhost") is True)),
+        ("Force Model Mappings", yes(amp.get("forceModelMappings") is True)),
+        ("Preset", text("preset", "builtin")),
+        ("AMP Default Route", text("defaultRoute", "(global defaultModel)")),
+    )
+    return Fields("AMP / Amp CLI", rows)
+
+
+def _providers(config: Config) -> Section:
+    rows = tuple(
+        (
+            provider.id,
+            provider.name,
+            kind(provider),
+            formats(provider.formats),
+            str(len(provider.models)),
+            str(len(provider.rate_limits)),
+        )
+        for provider in config.providers
+    )
+    columns = ("Provider ID", "Name", "Type", "Request Formats", "Models", "Rate-Limit Buckets")
+    return Table("Providers", columns, rows, "No providers configured.")
+
+
+def _provider(provider: Provider) -> tuple[Section, ...]:
+    details = [
+        ("Provider ID", provider.id),
+        ("Provider Name", provider.name),
+        ("Provider Type", kind(provider)),
+        ("Request Formats", formats(provider.formats)),
+        ("API Credential", _credential(provider)),
+    ]
+    if provider.subscription_type:
+        details.append(("Subscription Type", provider.subscription_type))
+        details.append(("Subscription Profile", provider.subscription_profile or "default"))
+    return (
+        Fields(f"Provider: {provider.name}\nProvider Details", tuple(details)),
+        _endpoints(provider),
+        Table(
+            "Models",
+            ("Model", "Context Window", "Request Format(s)", "Silent Fallbacks"),
+            tuple(_model(provider, model) for model in provider.models),
+            "No models configured.",
+        ),
+        Table(
+            "Rate-Limit Buckets",
+            ("Bucket", "Bucket ID", "Scope", "Request Limit", "Time Window"),
+            tuple(_bucket(bucket) for bucket in provider.rate_limits),
+            "No rate-limit buckets configured.",
+        ),
+    )
+
+
+def _credential(provider: Provider) -> str:
+    if provider.type == "subscription":
+        return "Managed by OAuth session"
+    return secret(provider.api_key, "(from env/hidden)")
+
+
+def _endpoints(provider: Provider) -> Section:
+    found = (
+        ("OpenAI Endpoint", provider.base_url_by_format.get(ProviderFormat.OPENAI, "")),
+        ("Claude Endpoint", provider.base_url_by_format.get(ProviderFormat.CLAUDE, "")),
+        ("Primary Endpoint", provider.base_url),
+    )
+    seen: dict[str, tuple[str, str]] = {}
+    for name, url in found:
+        if url:
+            seen.setdefault(url, (name, url))
+    managed = "Managed by OAuth subscription provider" if provider.type == "subscription" else "None."
+    return Table("Endpoint Mapping", ("Endpoint Type", "URL"), tuple(seen.values()), managed)
+
+
+def _model(provider: Provider, model: Model) -> tuple[str, ...]:
+    context = "Unknown" if model.context_window is None else f"{model.context_window:,}"
+    fallbacks = ", ".join(model.fallback_models) or "None"
+    return model.id, context, formats(model.formats or provider.formats), fallbacks
+
+
+def _bucket(bucket: Bucket) -> tuple[str, ...]:
+    scope = "All models" if bucket.models == ("all",) else ", ".join(bucket.models)
+    return bucket.name or bucket.id, bucket.id, scope, f"{bucket.requests:,} requests", window(bucket)
+
+
+def _alias(alias: Alias) -> tuple[str, ...]:
+    return (
+        alias.id,
+        STRATEGIES.get(alias.strategy, alias.strategy),
+        ", ".join(map(target, alias.targets)) or "(none)",
+        ", ".join(map(target, alias.fallback_targets)) or "(none)",
+    )
+
+
+def _aliases(config: Config) -> Section:
+    rows = tuple(_alias(alias) for alias in config.aliases.values())
+    columns = ("Alias ID", "Routing Strategy", "Primary Routes", "Fallback Routes")
+    return Table("Model Aliases", columns, rows, "No model aliases configured.")
+
+
+def _data(loaded: Loaded, config: Config) -> dict[str, JSON]:
+    providers: list[JSON] = [_provider_data(provider) for provider in config.providers]
+    aliases: list[JSON] = [
+        {
+            "id": alias.id,
+            "strategy": alias.strategy,
+            "targets": [target(item) for item in alias.targets],
+            "fallbackTargets": [target(item) for item in alias.fallback_targets],
+        }
+        for alias in config.aliases.values()
+    ]
+    return {
+        "configFile": loaded.path,
+        "exists": loaded.exists,
+        "schemaVersion": config.version,
+        "defaultModel": config.default_model,
+        "masterKey": mask(config.master_key.reveal()) if config.master_key else None,
+        "providers": providers,
+        "modelAliases": aliases,
+    }
+
+
+def _provider_data(provider: Provider) -> JSON:
+    models: list[JSON] = [
+        {
+            "id": model.id,
+            "contextWindow": model.context_window,
+            "formats": [str(item) for item in model.formats or provider.formats],
+            "fallbackModels": list(model.fallback_models),
+        }
+        for model in provider.models
+    ]
+    buckets: list[JSON] = [
+        {
+            "id": bucket.id,
+            "name": bucket.name,
+            "models": list(bucket.models),
+            "requests": bucket.requests,
+            "window": {"unit": bucket.window.unit, "size": bucket.window.size},
+        }
+        for bucket in provider.rate_limits
+    ]
+    urls: dict[str, JSON] = {str(item): url for item, url in provider.base_url_by_format.items()}
+    return {
+        "id": provider.id,
+        "name": provider.name,
+        "type": provider.type or "standard",
+        "formats": [str(item) for item in provider.formats],
+        "apiKey": mask(provider.api_key.reveal()) if provider.api_key else None,
+        "apiKeyEnv": provider.api_key_env,
+        "baseUrl": provider.base_url,
+        "baseUrlByFormat": urls,
+        "models": models,
+        "rateLimits": buckets,
+    }

@@ -1,0 +1,75 @@
+"""The operation `validate`: what is wrong with the config file, without touching it."""
+
+from llr.base.jsonio import JSON
+from llr.config.schema import Config, Level
+from llr.control import configfile, issues
+from llr.control.call import Call
+from llr.control.configfile import ConfigSyntaxError, Loaded
+from llr.control.report import INVALID, OK, Fields, Items, Outcome, Report, yes
+
+TITLE = "Config Validation"
+
+
+def run(call: Call) -> Outcome:
+    """Returns the report; exit code 2 when the file is no JSON or anything in it is an error."""
+    path = configfile.resolve_path(call.config_path)
+    try:
+        loaded = configfile.load(path, env=call.env, persist=False)
+    except ConfigSyntaxError as exc:
+        return _unreadable(path, exc)
+    return _report(loaded, strict=call.flag("strict"))
+
+
+def _unreadable(path: str, exc: ConfigSyntaxError) -> Outcome:
+    rows = (
+        ("Config File", path),
+        ("Exists", yes(True)),
+        ("JSON Parse", "Failed"),
+        ("Validation", "Blocked by parse error"),
+    )
+    text = f"JSON parse error: {exc.reason} (line {exc.line}, column {exc.column})"
+    issue: dict[str, JSON] = {"path": "$", "code": "bad-json", "level": "error", "message": text, "hint": ""}
+    data: dict[str, JSON] = {"configFile": path, "exists": True, "jsonParse": False, "valid": False, "issues": [issue]}
+    sections = (Fields("Overview", rows), Items("Issues", (text,)))
+    return Outcome(INVALID, report=Report(TITLE, sections), data=data)
+
+
+def _report(loaded: Loaded, *, strict: bool) -> Outcome:
+    found = loaded.parsed.issues
+    bad = [issue for issue in found if strict or issue.level is Level.ERROR]
+    counts = _counts(loaded.parsed.config)
+    verdict = f"Failed ({len(bad)} issue{'s' if len(bad) != 1 else ''})" if bad else "Passed"
+    has_key = loaded.parsed.config is not None and bool(loaded.parsed.config.master_key)
+    rows = (
+        ("Config File", loaded.path),
+        ("Exists", yes(loaded.exists)),
+        ("JSON Parse", "Passed"),
+        ("Validation", verdict),
+        ("Schema Version", str(loaded.before_version)),
+        ("Providers", str(counts["providers"])),
+        ("Model Aliases", str(counts["modelAliases"])),
+        ("Rate-Limit Buckets", str(counts["rateLimitBuckets"])),
+        ("Master Key Configured", yes(has_key)),
+    )
+    data: dict[str, JSON] = {
+        "configFile": loaded.path,
+        "exists": loaded.exists,
+        "jsonParse": True,
+        "valid": not bad,
+        "schemaVersion": loaded.before_version,
+        **counts,
+        "masterKeyConfigured": has_key,
+        "issues": issues.all_json(found),
+    }
+    sections = (Fields("Overview", rows), Items("Issues", tuple(map(issues.line, found))))
+    return Outcome(INVALID if bad else OK, report=Report(TITLE, sections), data=data)
+
+
+def _counts(config: Config | None) -> dict[str, JSON]:
+    if config is None:
+        return {"providers": 0, "modelAliases": 0, "rateLimitBuckets": 0}
+    return {
+        "providers": len(config.providers),
+        "modelAliases": len(config.aliases),
+        "rateLimitBuckets": sum(len(provider.rate_limits) for provider in config.providers),
+    }
