@@ -10,7 +10,7 @@ from enum import StrEnum
 from llr.routing.outcome import Category, Commit, GiveUp, Next, Outcome, Verdict
 from llr.routing.policy import RetryPolicy
 from llr.routing.route import Candidate
-from llr.state.records import CANDIDATE_TTL_S, MAX_COOLDOWN_S, cooldown_until
+from llr.state.records import CANDIDATE_TTL_S, MAX_COOLDOWN_S
 from llr.state.store import Fail, Health, Op, Recover, Snapshot
 
 # How long the one half-open try may take before another request may make one.
@@ -31,12 +31,16 @@ class Condition(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """A candidate's condition; `until_at` ends a time-out, `factor` (0.05 to 1) shrinks its share of a wheel."""
+    """A candidate's condition; `until_at` ends a time-out, `factor` (0.05 to 1) shrinks its share of a wheel.
+
+    `reasons` say what it is cooling for; `probes` are the records whose half-open try must be taken.
+    """
 
     condition: Condition = Condition.HEALTHY
     until_at: float = 0.0
     factor: float = 1.0
     reasons: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()
 
 
 HEALTHY = Diagnosis()
@@ -44,22 +48,29 @@ HEALTHY = Diagnosis()
 
 def diagnosis(candidate: Candidate, state: Snapshot, now: float) -> Diagnosis:
     """Returns the condition of a candidate as its own record and that of its credential have it."""
-    own = state.health.get(candidate.key)
+    records = state.health
+    own, shared = records.get(candidate.key), records.get(candidate.credential_key)
     if own is not None and own.credential and own.credential != candidate.credential:
         own = None
-    shared = state.health.get(candidate.credential_key)
     if own is None and shared is None:
         return HEALTHY
-    ends = [end for record in (own, shared) if record is not None for end in _time_outs(record, now)]
-    until_at = max((end for _, end in ends), default=0.0)
+    ends = [
+        (key, reason, end)
+        for key, record in ((candidate.key, own), (candidate.credential_key, shared))
+        if record is not None
+        for reason, end in _time_outs(record, now)
+    ]
     factor = health_factor(own)
-    reasons = tuple(dict.fromkeys(reason for reason, end in ends if end > now))
+    until_at = max((end for _, _, end in ends), default=0.0)
     if until_at > now:
+        reasons = tuple(dict.fromkeys(reason for _, reason, end in ends if end > now))
         return Diagnosis(Condition.COOLDOWN, until_at, factor, reasons)
-    probing = max(record.probing_until_at for record in (own, shared) if record is not None)
-    if probing > now:
-        return Diagnosis(Condition.PROBING, probing, factor)
-    return Diagnosis(Condition.HALF_OPEN if until_at else Condition.HEALTHY, until_at, factor)
+    probing_until_at = max(record.probing_until_at for record in (own, shared) if record is not None)
+    if probing_until_at > now:
+        return Diagnosis(Condition.PROBING, probing_until_at, factor)
+    if not ends:
+        return Diagnosis(factor=factor)
+    return Diagnosis(Condition.HALF_OPEN, until_at, factor, probes=tuple(dict.fromkeys(key for key, _, _ in ends)))
 
 
 def health_factor(record: Health | None) -> float:

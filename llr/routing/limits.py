@@ -1,0 +1,247 @@
+"""What a candidate may use: windows, what is left of them, and taking, settling and giving back.
+
+Law: pure; windows are UTC and fixed, so every process names the same window the same way.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+
+from llr.config.schema import Window
+from llr.routing.health import PROBE_S
+from llr.routing.keys import bucket_key, slot_key, token_bucket_key
+from llr.routing.route import Candidate, Route
+from llr.state.store import BucketKey, Keys, Lease, Op, Probe, Release, Reserve, Settle, Snapshot, Unlease
+
+# A slot not renewed for so long belonged to a process that is gone.
+LEASE_S = 60.0
+RENEW_EVERY_S = 20.0
+
+_SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+# Characters of "YYYY-MM-DDTHH:MM:SS" that name a window's start, and what follows them.
+_STAMP = {"second": (19, "Z"), "minute": (16, "Z"), "hour": (13, ":00Z"), "day": (10, "")}
+_FIRST_MONDAY = date(1970, 1, 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One window: its persisted name and its half-open interval in epoch seconds."""
+
+    key: str
+    start_at: float
+    end_at: float
+
+
+def span(window: Window, now: float) -> Span:
+    """Returns the window that holds `now`; an unknown unit counts as day, a size below 1 as 1."""
+    size = max(1, window.size)
+    if window.unit == "month":
+        return _months(size, now)
+    if window.unit == "week":
+        return _weeks(size, now)
+    unit = window.unit if window.unit in _SECONDS else "day"
+    length = size * _SECONDS[unit]
+    start = math.floor(now / length) * length
+    chars, tail = _STAMP[unit]
+    return Span(f"{unit}:{size}:{_moment(start).isoformat()[:chars]}{tail}", start, start + length)
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+def _midnight(day: date) -> float:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
+
+
+def _weeks(size: int, now: float) -> Span:
+    days = (_moment(now).date() - _FIRST_MONDAY).days
+    start = _FIRST_MONDAY + timedelta(days=days // (7 * size) * 7 * size)
+    return Span(f"week:{size}:{start.isoformat()}", _midnight(start), _midnight(start + timedelta(days=7 * size)))
+
+
+def _months(size: int, now: float) -> Span:
+    today = _moment(now)
+    first = (today.year * 12 + today.month - 1) // size * size
+    start, end = (date(month // 12, month % 12 + 1, 1) for month in (first, first + size))
+    return Span(f"month:{size}:{start.isoformat()[:7]}", _midnight(start), _midnight(end))
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """One cap in its present window. `counts_tokens`: the cap is on input + output tokens, else on requests."""
+
+    key: BucketKey
+    limit: int
+    end_at: float
+    bucket: str
+    counts_tokens: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One cap on requests at once; `kind` is `provider`, `model` or `alias`."""
+
+    key: str
+    limit: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Everything of a route that holds until the next window begins: keys to read, gauges and slots per candidate."""
+
+    from_at: float
+    until_at: float
+    keys: Keys
+    gauges: tuple[tuple[Gauge, ...], ...]
+    slots: tuple[tuple[Slot, ...], ...]
+    capped: bool
+
+
+def layout(route: Route, now: float) -> Layout:
+    """Returns the route's layout at `now`, remembered on the route until one of its windows ends."""
+    kept: Layout | None = route.memo.get("layout")
+    if kept is None or not kept.from_at <= now < kept.until_at:
+        kept = route.memo["layout"] = _laid_out(route, now)
+    return kept
+
+
+def _laid_out(route: Route, now: float) -> Layout:
+    spans = {b.window: span(b.window, now) for candidate in route.tryable for b in candidate.buckets}
+    gauges = tuple(tuple(_gauges(candidate, spans)) for candidate in route.tryable)
+    slots = tuple(tuple(_slots(route, candidate)) for candidate in route.tryable)
+    health = dict.fromkeys(key for one in route.tryable for key in (one.key, one.credential_key))
+    keys = Keys(
+        cursors=() if route.strategy == "ordered" else (route.key,),
+        buckets=tuple(dict.fromkeys(gauge.key for row in gauges for gauge in row)),
+        health=tuple(health),
+        slots=tuple(dict.fromkeys(slot.key for row in slots for slot in row)),
+    )
+    from_at = max((one.start_at for one in spans.values()), default=-math.inf)
+    until_at = min((one.end_at for one in spans.values()), default=math.inf)
+    return Layout(from_at, until_at, keys, gauges, slots, any(gauges) or any(slots))
+
+
+def _gauges(candidate: Candidate, spans: dict[Window, Span]) -> Iterator[Gauge]:
+    provider = candidate.provider.id
+    for bucket in candidate.buckets:
+        window = spans[bucket.window]
+        if bucket.requests >= 1:
+            key = BucketKey(bucket_key(provider, bucket.id), window.key)
+            yield Gauge(key, bucket.requests, window.end_at, bucket.id, False)
+        if bucket.tokens is not None:
+            key = BucketKey(token_bucket_key(provider, bucket.id), window.key)
+            yield Gauge(key, bucket.tokens, window.end_at, bucket.id, True)
+
+
+def _slots(route: Route, candidate: Candidate) -> Iterator[Slot]:
+    if candidate.provider.max_concurrency is not None:
+        yield Slot(slot_key("provider", candidate.provider.id), candidate.provider.max_concurrency, "provider")
+    if candidate.model.max_concurrency is not None:
+        yield Slot(slot_key("model", candidate.ref), candidate.model.max_concurrency, "model")
+    if route.max_concurrency is not None:
+        yield Slot(slot_key("alias", route.ref), route.max_concurrency, "alias")
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What is left for a candidate: the smallest share of its caps, and when the last exhausted one starts anew."""
+
+    ratio: float = 1.0
+    exhausted_until_at: float = 0.0
+    slots_full: bool = False
+
+
+UNLIMITED = Room()
+
+
+def room(gauges: tuple[Gauge, ...], slots: tuple[Slot, ...], state: Snapshot) -> Room:
+    """Returns what is left; a window nobody counted in is full."""
+    ratio, until_at = 1.0, 0.0
+    used = state.usage
+    if used:
+        for gauge in gauges:
+            left = gauge.limit - used.get(gauge.key, 0)
+            if left <= 0:
+                ratio, until_at = 0.0, max(until_at, gauge.end_at)
+            else:
+                ratio = min(ratio, left / gauge.limit)
+    leases = state.leases
+    full = bool(leases) and any(leases.get(slot.key, 0) >= slot.limit for slot in slots)
+    return Room(ratio, until_at, full) if ratio < 1.0 or full else UNLIMITED
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What one request holds of one candidate. Apply `ops` before the first call; if one is refused, nothing is held.
+
+    Empty `ops` mean that there is nothing to hold: no store call is needed then, nor later for the same reservation.
+    """
+
+    ops: tuple[Op, ...] = ()
+
+    def renewals(self, now: float) -> tuple[Op, ...]:
+        """Returns what keeps the slots: to be applied every `RENEW_EVERY_S` while the request lives."""
+        return tuple(replace(op, expires_at=now + LEASE_S) for op in self.ops if isinstance(op, Lease))
+
+    def unused(self) -> tuple[Op, ...]:
+        """Returns what gives everything back: no answer came from the upstream."""
+        given: list[Op] = []
+        for op in self.ops:
+            if isinstance(op, Reserve):
+                given.append(Release(op.bucket, op.amount))
+            elif isinstance(op, Probe):
+                given.append(Probe(op.key, 0.0))
+        return (*given, *self.unleased())
+
+    def used(self, tokens: int | None) -> tuple[Op, ...]:
+        """Returns what ends an answered call: `tokens` were used in all; None = unknown, the estimate stands."""
+        settled: list[Op] = []
+        for op in self.ops:
+            if tokens is not None and isinstance(op, Reserve) and op.bucket.bucket.endswith("#tokens"):
+                settled.append(Settle(op.bucket, op.amount, max(0, tokens), op.expires_at))
+        return (*settled, *self.unleased())
+
+    def unleased(self) -> tuple[Op, ...]:
+        """Returns what frees the slots alone."""
+        return tuple(Unlease(op.slot, op.holder) for op in self.ops if isinstance(op, Lease))
+
+
+NOTHING_RESERVED = Reservation()
+
+
+def reserve(
+    route: Route,
+    candidate: Candidate,
+    *,
+    holder: str,
+    now: float,
+    tokens: int = 0,
+    probes: tuple[str, ...] = (),
+) -> Reservation:
+    """Returns what a request must hold before it calls a candidate.
+
+    `holder` is the request's id; `tokens` the estimate of input and output, reserved at most up to the cap, so that a
+    request larger than the whole cap can still run in an empty window; `probes` the half-open tries of the plan.
+    """
+    plan = layout(route, now)
+    if not plan.capped and not probes:
+        return NOTHING_RESERVED
+    place = route.tryable.index(candidate)
+    ops: list[Op] = []
+    for gauge in plan.gauges[place]:
+        amount = max(1, min(tokens, gauge.limit)) if gauge.counts_tokens else 1
+        ops.append(Reserve(gauge.key, amount, gauge.limit, gauge.end_at))
+    ops.extend(Lease(slot.key, holder, slot.limit, now + LEASE_S) for slot in plan.slots[place])
+    ops.extend(Probe(key, now + PROBE_S) for key in probes)
+    return Reservation(tuple(ops))
+
+
+def refusal(reservation: Reservation, granted: tuple[bool, ...]) -> tuple[tuple[str, ...], float]:
+    """Returns why a reservation was refused, in the words of planning, and when the last refusing window ends."""
+    refused = [op for op, ok in zip(reservation.ops, granted, strict=True) if not ok]
+    words = {Reserve: "quota-exhausted", Lease: "concurrency-limit", Probe: "half-open-probe"}
+    until_at = max((op.expires_at for op in refused if isinstance(op, Reserve)), default=0.0)
+    return tuple(dict.fromkeys(words[type(op)] for op in refused if type(op) in words)), until_at
