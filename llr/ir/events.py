@@ -30,7 +30,11 @@ class Stop(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens in disjoint classes; None is unknown, never negative. `estimated` marks our own count."""
+    """Tokens; None is unknown, never negative. `estimated` marks our own count.
+
+    The input classes (`fresh`, `cache_read`, `cache_write_*`) are disjoint. `output` counts everything that was generated;
+    `reasoning` is the share of it that was thinking.
+    """
 
     fresh: int | None = None
     cache_read: int | None = None
