@@ -330,3 +330,8 @@ def known(kind: str) -> frozenset[str]:
     """Returns every spelling that an object of this kind may use, its `metadata.llr` keys included."""
     keys = [*KEYS[kind].values(), *KEYS.get(f"{kind}.llr", {}).values()]
     return frozenset(spelling for key in keys for spelling in key.spellings)
+
+
+def written_name(kind: str, spelling: str) -> str | None:
+    """Returns the name a key is written under, whichever spelling is given; None for a key this kind does not have."""
+    return next((key.name for key in KEYS[kind].values() if spelling in key.spellings), None)
