@@ -85,6 +85,6 @@ BARE_FLAGS = frozenset(
         *(param.name for param in GLOBAL_PARAMS),
         *("help", "version", "tui", "demo", "now", "quiet", "strict", "dry-run", "hard"),
         *("watch-config", "no-watch-config", "watch-binary", "no-watch-binary", "require-auth", "no-require-auth"),
-        *("allow-insecure-bind", "detach"),
+        *("allow-insecure-bind", "detach", "check"),
     )
 )

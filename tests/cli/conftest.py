@@ -1,0 +1,45 @@
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cli.life import SOURCE, Life, living
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "home ü"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(params=["source", "pyz"])
+def life(request: pytest.FixtureRequest, home: Path) -> Iterator[Life]:
+    """A life from source, and one from the archive as it ships: isolated, without site-packages."""
+    if request.param == "source":
+        command: tuple[str, ...] = SOURCE
+    else:
+        command = archive_command(request.getfixturevalue("pyz"), home)
+    with living(command, home) as found:
+        yield found
+
+
+@pytest.fixture
+def archived(pyz: Path, home: Path) -> Iterator[Life]:
+    with living(archive_command(pyz, home), home) as found:
+        yield found
+
+
+@pytest.fixture
+def sourced(home: Path) -> Iterator[Life]:
+    with living(SOURCE, home) as found:
+        yield found
+
+
+def archive_command(pyz: Path, home: Path) -> tuple[str, ...]:
+    """Returns the command line of a copy of the archive, in a folder with a space in its name."""
+    copy = home / "the file" / "llr.pyz"
+    copy.parent.mkdir()
+    shutil.copy(pyz, copy)
+    return (sys.executable, "-I", "-S", str(copy))
