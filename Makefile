@@ -40,6 +40,7 @@ types: venv
 # The tests come last: their report ends with what was skipped and which Debian package would end the skip.
 test: venv
 	$(IN_VENV) build_zipapp.py
+	$(IN_VENV) build_zipapp.py --with redis --output build/llr-with-redis.pyz
 	$(IN_VENV) -m ruff check .
 	$(IN_VENV) -m mypy
 	$(IN_VENV) -m pytest -n $(JOBS) $(PYTEST_FLAGS)

@@ -189,3 +189,17 @@ def test_a_source_that_does_not_compile_stops_the_build(export: Path, tmp_path: 
     assert done.returncode == 1
     assert "SyntaxError" in done.stderr
     assert not (tmp_path / "x.pyz").exists()
+
+
+def test_redis_comes_along_when_asked_for(tmp_path: Path) -> None:
+    output = tmp_path / "llr.pyz"
+    command = [sys.executable, str(ROOT / "build_zipapp.py"), "--with", "redis", "--output", str(output)]
+    subprocess.run(command, check=True, capture_output=True)
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import async_timeout, redis.asyncio as r; print(r.Redis.__name__)"
+    )
+    done = subprocess.run([*BARE, "-c", program, str(output)], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("Redis\n", "")
+    bill = json.loads(output.with_name("llr.pyz.cdx.json").read_text())
+    assert [part["name"] for part in bill["components"]] == ["async-timeout", "certifi", "h11", "redis"]
+    assert {"redis/LICENSE", "async_timeout/LICENSE"} <= set(zipfile.ZipFile(output).namelist())
