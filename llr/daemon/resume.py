@@ -107,6 +107,8 @@ def from_env(environ: MutableMapping[str, str]) -> Kept | None:
     if not text:
         return None
     raw = json.loads(text)
+    if not isinstance(raw, dict):
+        raise ValueError("it is no JSON object")
     workers = raw.get("workers", [])
     return Kept(
         plan=_plan(raw["plan"]),

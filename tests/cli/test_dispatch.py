@@ -123,9 +123,7 @@ def test_lenient_ignores_what_it_does_not_know(capsys: pytest.CaptureFixture[str
         ["router", "config", "validate", "--config={}"],
     ],
 )
-def test_every_way_to_name_an_operation(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, tokens: list[str]
-) -> None:
+def test_every_way_to_name_an_operation(capsys: pytest.CaptureFixture[str], tmp_path: Path, tokens: list[str]) -> None:
     file = tmp_path / "c.json"
     file.write_text("{}")
     code, out, _ = run(capsys, *(token.format(file) for token in tokens))

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from tests.cli.life import Life
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and descriptors")
