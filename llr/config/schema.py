@@ -15,7 +15,7 @@ from llr.base.names import AliasId, ModelRef, ProviderFormat, ProviderId
 from llr.base.redact import Secret
 
 # The raw document: what the file holds, unknown keys and order kept.
-Doc: TypeAlias = "dict[str, JSON]"
+Doc: TypeAlias = dict[str, JSON]
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _NO_URLS: Mapping[ProviderFormat, str] = MappingProxyType({})

@@ -169,9 +169,6 @@ class ConfigWatch:
             outcome = await self._judged()
             if isinstance(outcome, Accepted):
                 self._current = outcome.loaded
-                # A load may itself have written the file (version migration): that is no further change.
-                if outcome.loaded.migrated:
-                    self._seen = self._signature(self._current.path)
             if not isinstance(outcome, Unchanged):
                 await self._on_reload(outcome)
             return outcome
