@@ -26,7 +26,6 @@ from llr.net.limits import ServerLimits
 
 PARAMS: tuple[Param, ...] = (
     *SERVING_PARAMS,
-    Param("workers", "Processes that serve (default 1).", Kind.INT, default=1, minimum=1, maximum=64),
     Param("allow-insecure-bind", "Listen beyond this machine without a master key.", Kind.BOOL, default=False),
     Param("quiet", "Print no summary on start.", Kind.BOOL, default=False),
 )

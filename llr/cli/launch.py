@@ -16,6 +16,7 @@ SERVING_PARAMS: tuple[Param, ...] = (
     Param("require-auth", "Ask every client for the master key.", Kind.BOOL),
     Param("watch-config", "Take up changes of the config file while running (default true).", Kind.BOOL),
     Param("watch-binary", "Take up a new program file while running (default true).", Kind.BOOL),
+    Param("workers", "Processes that serve (default 1).", Kind.INT, default=1, minimum=1, maximum=64),
     Param("log-format", "How log lines on stderr look.", Kind.CHOICE, choices=("text", "json"), default="text"),
     Param("log-level", "Least important log lines to write.", Kind.CHOICE, choices=tuple(LEVELS), default="info"),
 )
@@ -31,6 +32,7 @@ class Launch:
     require_auth: bool = False
     watch_config: bool = True
     watch_binary: bool = True
+    workers: int = 1
     log_format: str = "text"
     log_level: str = "info"
 
@@ -43,6 +45,7 @@ class Launch:
             "require-auth": _word(self.require_auth),
             "watch-config": _word(self.watch_config),
             "watch-binary": _word(self.watch_binary),
+            "workers": str(self.workers),
             "log-format": self.log_format,
             "log-level": self.log_level,
         }
@@ -62,6 +65,7 @@ def from_worker_args(args: Namespace) -> Launch:
         require_auth=bool(args.require_auth),
         watch_config=args.watch_config is not False,
         watch_binary=args.watch_binary is not False,
+        workers=args.workers,
         log_format=args.log_format,
         log_level=args.log_level,
     )

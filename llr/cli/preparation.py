@@ -55,7 +55,7 @@ class Prepared:
 
 def prepare(args: Namespace, context: Context) -> Prepared:
     """Returns the decided start. Raises `Refused`: 2 for a missing or unusable config."""
-    base = Launch(log_format=args.log_format, log_level=args.log_level)
+    base = Launch(workers=args.workers, log_format=args.log_format, log_level=args.log_level)
     if args.demo:
         return _demo(args, context, base)
     path = config_path(args)
