@@ -23,6 +23,8 @@ _MAGIC = b"\x8cllr1\x00"
 _MAGIC_HEAD = base64.b64encode(_MAGIC[:6]).decode()
 _MAC_BYTES = 16
 LIMIT_BYTES = 256 * 1024
+# Where a client's format has no place for a call's own seal, a carrier of reasoning holds it under these names.
+CALL, SEAL = "call", "seal"
 _LETTERS = {
     FormatId.MESSAGES: "A",
     FormatId.CHAT: "C",
@@ -142,6 +144,21 @@ def _open_part(part: Part, keys: tuple[bytes, ...]) -> Part:
     return replace(part, seal=seal)
 
 
+def _reunited(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Returns the parts with seals that were kept beside their calls put back on them."""
+    kept: dict[str, Seal] = {}
+    rest: list[Part] = []
+    for part in parts:
+        data = part.seal.data if isinstance(part, Reasoning) and part.seal is not None else None
+        if isinstance(part, Reasoning) and part.seal is not None and isinstance(data, dict) and SEAL in data:
+            kept[str(data.get(CALL))] = replace(part.seal, data=data[SEAL])
+        else:
+            rest.append(part)
+    if not kept:
+        return parts
+    return tuple(replace(p, seal=kept[p.id]) if isinstance(p, ToolCall) and p.id in kept else p for p in rest)
+
+
 def open_request(request: ChatRequest, keys: tuple[bytes, ...]) -> ChatRequest:
     """Returns `request` with every carrier replaced by the seal in it, and forged or unreadable ones by none."""
     changed = False
@@ -149,7 +166,7 @@ def open_request(request: ChatRequest, keys: tuple[bytes, ...]) -> ChatRequest:
     for message in request.messages:
         parts = tuple(_open_part(part, keys) for part in message.parts)
         if any(new is not old for new, old in zip(parts, message.parts, strict=True)):
-            message, changed = replace(message, parts=parts), True
+            message, changed = replace(message, parts=_reunited(parts)), True
         messages.append(message)
     return replace(request, messages=tuple(messages)) if changed else request
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from llr.base.names import FormatId
 from llr.formats.base import Target
-from llr.formats.reading import NOTE
+from llr.formats.reading import NOTE, words
 from llr.ir.loss import Loss, LossLevel
 from llr.ir.parts import Extras
 from llr.ir.request import Options
@@ -59,15 +59,15 @@ _CLIENT_NAMES: Mapping[FormatId, Mapping[str, str]] = {
     },
 }
 # Options whose loss does not change quality or meaning.
-_SILENT = frozenset(
+_SILENT = words(
     "seed logit_bias presence_penalty frequency_penalty user metadata verbosity cache_key cache_retention store "
-    "include_usage service_tier".split()
+    "include_usage service_tier"
 )
 # Luggage that matters: without `mcp_servers` tools vanish, background and audio change what an answer is.
 _REJECT = frozenset(("mcp_servers", "background", "audio", "modalities", "conversation", "prompt"))
-_SILENT_LUGGAGE = frozenset(
+_SILENT_LUGGAGE = words(
     "cache_control stream_options prediction moderation safety_identifier client_metadata prompt_cache_options "
-    "diagnostics object name internal_chat_message_metadata_passthrough".split()
+    "diagnostics object name internal_chat_message_metadata_passthrough"
 )
 
 

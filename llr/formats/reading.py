@@ -68,6 +68,11 @@ def texts(value: Any) -> tuple[str, ...]:
     return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
 
 
+def words(listed: str) -> frozenset[str]:
+    """Returns the set of the words in `listed`: how tables of field names are written."""
+    return frozenset(listed.split())
+
+
 def luggage(form: FormatId, source: Mapping[str, Any], known: frozenset[str]) -> Extras:
     """Returns the fields of `source` that are not `known`, as luggage of one format."""
     if source.keys() <= known:

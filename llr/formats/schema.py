@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llr.base.jsonio import JSON
+from llr.formats.reading import words
 
 # How deep `$ref`s are written out; deeper, or round in a circle, an open object stands for the rest.
 REF_DEPTH = 8
@@ -42,11 +43,7 @@ class SchemaRule:
     no_empty: bool = False
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_BOUNDS = _words(
+_BOUNDS = words(
     "minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength minItems maxItems uniqueItems "
     "minProperties maxProperties contains minContains maxContains"
 )
@@ -58,7 +55,7 @@ MESSAGES_TOOL = SchemaRule(object_top=True)
 MESSAGES_STRICT = SchemaRule(
     drop=_NOTES,
     tell=_BOUNDS | {"patternProperties", "propertyNames", "not", "if", "then", "else"},
-    formats=_words("date-time time date duration email hostname uri ipv4 ipv6 uuid"),
+    formats=words("date-time time date duration email hostname uri ipv4 ipv6 uuid"),
     closed=True,
     object_top=True,
 )
@@ -68,7 +65,7 @@ OPENAI_STRICT = SchemaRule(drop=_NOTES, closed=True, all_required=True, object_t
 # Gemini function declarations: the subset of OpenAPI 3.0 that the vendor's Schema message has.
 GEMINI = SchemaRule(
     drop=_NOTES
-    | _words(
+    | words(
         "$defs definitions additionalProperties patternProperties propertyNames unevaluatedProperties unevaluatedItems "
         "dependentSchemas dependentRequired enumDescriptions markdownDescription examples readOnly writeOnly "
         "deprecated contentEncoding contentMediaType if then else not contains minContains maxContains "

@@ -33,6 +33,8 @@ RULES: Mapping[FormatId, NameRule] = {
 JOINT = "__"
 # Between namespace and name in the way back: cannot occur in a name.
 SEPARATOR = "\x1f"
+# In the way back of a tool we added for structured output: its input is the answer's text.
+AS_TEXT = SEPARATOR + SEPARATOR
 
 
 def client_name(name: str, namespace: str = "") -> str:
