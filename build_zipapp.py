@@ -23,7 +23,6 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent
 CACHE = ROOT / "build" / "wheels"
-MAX_BYTES = 1_500_000
 # The oldest instant that a zip can hold; any fixed one would do.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 SHEBANG = b"#!/usr/bin/env python3\n"
@@ -280,8 +279,6 @@ def main(argv: list[str] | None = None) -> int:
         size = build(ROOT, args.output, wheels, args.wheelhouse)
     except (OSError, zipfile.BadZipFile) as exc:
         give_up(str(exc))
-    if size > MAX_BYTES and not args.extras:
-        give_up(f"{args.output} has {size:,} bytes, more than the {MAX_BYTES:,} allowed")
     print(f"{args.output.name}: {size:,} bytes, Python {sys.version_info[0]}.{sys.version_info[1]} bytecode")
     return 0
 
