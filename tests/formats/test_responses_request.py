@@ -150,7 +150,11 @@ def test_a_codex_request_comes_back_as_it_was_sent() -> None:
                 {
                     "role": "user",
                     "content": [
-                        {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0="},
+                        {
+                            "type": "input_file",
+                            "filename": "a.pdf",
+                            "file_data": "data:application/pdf;base64,JVBERi0=",
+                        },
                         {"type": "input_file", "file_url": "https://x/a.pdf"},
                         {"type": "input_image", "file_id": "file_1", "detail": "auto"},
                         {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},

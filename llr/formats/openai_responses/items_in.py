@@ -69,7 +69,8 @@ _CALL = frozenset(("type", "call_id", "name", "arguments", "namespace"))
 _CUSTOM = frozenset(("type", "call_id", "name", "input", "namespace"))
 
 
-def _json(value: Any) -> str:
+def arguments_text(value: Any) -> str:
+    """Returns the arguments of a call as text, whatever they were written as."""
     return value if isinstance(value, str) else dumps(value if value is not None else {}).decode()
 
 
@@ -77,7 +78,7 @@ def _function(fields: Mapping[str, Any], at: str) -> Part:
     call_id = reading.text(fields.get("call_id")) or reading.text(fields.get("id"))
     name, space = reading.text(fields.get("name")), reading.text(fields.get("namespace"))
     return ToolCall(
-        call_id, name, _json(fields.get("arguments")), ToolKind.FUNCTION, space, None, _note(fields, _CALL), at
+        call_id, name, arguments_text(fields.get("arguments")), ToolKind.FUNCTION, space, None, _note(fields, _CALL), at
     )
 
 
@@ -93,7 +94,9 @@ def _fixed(kind: ToolKind, field: str) -> Callable[[Mapping[str, Any], str], Par
 
     def call(fields: Mapping[str, Any], at: str) -> Part:
         call_id = reading.text(fields.get("call_id")) or reading.text(fields.get("id"))
-        return ToolCall(call_id, kind.value, _json(fields.get(field)), kind, "", None, _note(fields, known), at)
+        return ToolCall(
+            call_id, kind.value, arguments_text(fields.get(field)), kind, "", None, _note(fields, known), at
+        )
 
     return call
 

@@ -12,9 +12,12 @@ from typing import Any
 from llr.base.jsonio import JSON
 from llr.formats import reading
 from llr.formats.base import Encoded, Target
+from llr.formats.cache import has_marks
+from llr.formats.effort import openai_effort
 from llr.formats.foreign import BILLING_LINE, plain_text
 from llr.formats.ids import RULES as ID_RULES
 from llr.formats.ids import CallIds
+from llr.formats.models_rules import openai_reasoning
 from llr.formats.openai_responses import tools_out
 from llr.formats.openai_responses.content_in import OWN
 from llr.formats.openai_responses.items_out import ItemWriter
@@ -30,7 +33,6 @@ from llr.ir.request import ChatRequest, Options, OutputFormat, Tool
 MIN_OUTPUT_TOKENS = 16
 ENCRYPTED = "reasoning.encrypted_content"
 LOGPROBS = "message.output_text.logprobs"
-_REASONING = re.compile(r"(?:^|[/:._-])(?:gpt-(?:[5-9]|\d\d)|o[1-9]|codex)(?!.*-chat)", re.IGNORECASE)
 _PLAIN = re.compile(r"(?:^|[/:._-])(?:gpt-(?:3|4)|chatgpt-4)", re.IGNORECASE)
 # Models trained to label their messages (`phase` in the API reference).
 _PHASES = re.compile(r"(?:^|[/:._-])gpt-(?:5[.-](?:[3-9]|\d\d)|[6-9]|\d\d)", re.IGNORECASE)
@@ -62,21 +64,9 @@ def reasons(target: Target) -> bool | None:
     said = target.capabilities.get("supportsReasoning")
     if isinstance(said, bool):
         return said
-    if _REASONING.search(target.model):
+    if openai_reasoning(target.model):
         return True
     return False if _PLAIN.search(target.model) else None
-
-
-def _effort(options: Options) -> str:
-    thinking = options.thinking
-    if thinking.mode == "disabled":
-        return thinking.effort or "none"
-    if thinking.effort or thinking.budget_tokens is None:
-        return thinking.effort
-    for limit, effort in ((0, "none"), (2048, "low"), (8192, "medium"), (24576, "high")):
-        if thinking.budget_tokens <= limit:
-            return effort
-    return "xhigh"
 
 
 @dataclass(slots=True)
@@ -199,7 +189,7 @@ class _Writer:
 
     def _sampling(self, out: dict[str, JSON]) -> None:
         options = self.request.options
-        if reasons(self.target) and _effort(options) != "none":
+        if reasons(self.target) and options.thinking.effort != "none":
             for key in ("temperature", "top_p", "top_logprobs"):
                 if out.pop(key, None) is not None:
                     self.lose(key, key, "models that think refuse it", LossLevel.SILENT)
@@ -225,13 +215,14 @@ class _Writer:
                 if isinstance(raw, dict) and thinking.effort and raw.get("effort") != thinking.effort:
                     out["reasoning"] = {**raw, "effort": thinking.effort}
             return
-        effort, asked = _effort(self.request.options), thinking.mode or thinking.effort or thinking.budget_tokens
-        if not asked:
+        options, target = self.request.options, self.target
+        if not (thinking.mode or thinking.effort or thinking.budget_tokens):
             return
         if reasons(self.target) is False:
             if thinking.mode != "disabled":
                 self.lose("reasoning", "thinking", "the model does not think", LossLevel.SILENT)
             return
+        effort = openai_effort(thinking, options.max_tokens, target.model, target.capabilities)
         fields: dict[str, JSON] = {"effort": effort} if effort else {}
         if thinking.mode != "disabled" and effort != "none" and thinking.visible is not False:
             fields["summary"] = "auto"
@@ -302,6 +293,8 @@ class _Writer:
                 self.lose(name, words, "Responses has no such field", level)
         if options.n is not None and options.n > 1:
             self.lose("n", f"{options.n} answers", "Responses gives one", LossLevel.REJECT)
+        if has_marks(self.request):
+            self.lose("cache_control", "cache marks", "Responses caches by itself and by key", LossLevel.SILENT)
         for form, bag in self.request.extras.items():
             if form is not OWN:
                 for key in bag:
