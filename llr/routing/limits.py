@@ -12,7 +12,8 @@ from llr.config.schema import Window
 from llr.routing.health import PROBE_S
 from llr.routing.keys import bucket_key, slot_key, token_bucket_key
 from llr.routing.route import Candidate, Route
-from llr.state.store import BucketKey, Keys, Lease, Op, Probe, Release, Reserve, Settle, Snapshot, Unlease
+from llr.state.records import undone
+from llr.state.store import BucketKey, Keys, Lease, Op, Probe, Reserve, Settle, Snapshot, Unlease
 
 # A slot not renewed for so long belonged to a process that is gone.
 LEASE_S = 60.0
@@ -188,13 +189,7 @@ class Reservation:
 
     def unused(self) -> tuple[Op, ...]:
         """Returns what gives everything back: no answer came from the upstream."""
-        given: list[Op] = []
-        for op in self.ops:
-            if isinstance(op, Reserve):
-                given.append(Release(op.bucket, op.amount))
-            elif isinstance(op, Probe):
-                given.append(Probe(op.key, 0.0))
-        return (*given, *self.unleased())
+        return undone(self.ops)
 
     def used(self, tokens: int | None) -> tuple[Op, ...]:
         """Returns what ends an answered call: `tokens` were used in all; None = unknown, the estimate stands."""

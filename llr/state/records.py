@@ -3,9 +3,10 @@
 Law: pure functions of record, operation and instant.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from llr.state.store import Fail, Health
+from llr.state.store import Fail, Health, Lease, Op, Probe, Release, Reserve, Unlease
 
 # No failure may lock a candidate out for longer, whatever an upstream asks for.
 MAX_COOLDOWN_S = 86_400.0
@@ -19,7 +20,13 @@ def cooldown_until(record: Health) -> float:
 
 
 def expires_at(record: Health, ttl_s: float) -> float:
-    """Returns the instant a record is forgotten: `ttl_s` after its time-outs ended, or after its last change."""
+    """Returns the instant a record is forgotten: `ttl_s` after its time-outs ended, or after its last change.
+
+    Another writer's own `expiresAt` (milliseconds) stands.
+    """
+    explicit = record.extra.get("expiresAt") if record.extra else None
+    if isinstance(explicit, int | float) and explicit > 0:
+        return explicit / 1000.0
     return max(record.updated_at, record.open_until_at, cooldown_until(record)) + ttl_s
 
 
@@ -62,3 +69,16 @@ def cleared(record: Health, reason: str, now: float) -> Health | None:
     if not rest and not record.failures and record.open_until_at <= now:
         return None
     return replace(record, cooldowns=rest, updated_at=now)
+
+
+def undone(ops: Iterable[Op]) -> tuple[Op, ...]:
+    """Returns what gives back all that `ops` took: counts, slots and half-open tries."""
+    given: list[Op] = []
+    for op in ops:
+        if isinstance(op, Reserve):
+            given.append(Release(op.bucket, op.amount))
+        elif isinstance(op, Lease):
+            given.append(Unlease(op.slot, op.holder))
+        elif isinstance(op, Probe) and op.until_at > 0:
+            given.append(Probe(op.key, 0.0))
+    return tuple(given)
