@@ -30,7 +30,7 @@ _SLICE_BYTES = 256 * 1024
 # A body's own clean-up (closing an upstream) may take this long before it is abandoned.
 _CLOSE_S = 2.0
 # How often a running request is looked at: heartbeat, and a client that left while its pipelined bytes block reading.
-_LOOK_S = 1.0
+_LOOK_S = 0.5
 _OURS = frozenset((b"connection", b"content-length", b"transfer-encoding", b"keep-alive", b"upgrade", b"trailer"))
 _END = h11.EndOfMessage()
 
@@ -45,6 +45,7 @@ class Phase(IntEnum):
     STREAMING = 4
     WRITING = 5
     LINGER = 6
+    LEAVING = 7
 
 
 _RUNNING = frozenset((Phase.HANDLING, Phase.BODY, Phase.STREAMING, Phase.WRITING))
@@ -140,6 +141,9 @@ class Connection:
             self._wire.interrupt(fail(ErrorKind.REQUEST_TIMEOUT, "the request body took too long"))
         elif phase is Phase.WRITING:
             self._wire.abort()
+        elif phase is Phase.LEAVING:
+            log.warning("a request was still cleaning up %.0f s after its client had left", _CLOSE_S)
+            self._cancel()
         elif phase in _RUNNING:
             self._look(now)
 
@@ -161,8 +165,13 @@ class Connection:
     def _client_ended(self) -> None:
         if self.phase in _RUNNING:
             self._left = True
-            if self.task is not None:
-                self.task.cancel()
+            self._cancel()
+
+    def _cancel(self) -> None:
+        """Cancels what runs, and again later if its clean-up hangs."""
+        self._enter(Phase.LEAVING, _CLOSE_S)
+        if self.task is not None:
+            self.task.cancel()
 
     def _enter(self, phase: Phase, within_s: float = NEVER) -> None:
         self.phase = phase

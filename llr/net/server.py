@@ -22,6 +22,9 @@ BACKLOG = 1024
 # Out of file descriptors or memory: accepting again at once would spin.
 _EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _ACCEPT_PAUSE_S = 1.0
+# A request whose clean-up waits for something is cancelled again, and then left behind.
+_CLOSE_ROUNDS = 3
+_CLOSE_ROUND_S = 2.0
 # Connections over the cap that may wait for their 503 to be read; beyond them the kernel just closes.
 _MAX_REFUSING = 64
 
@@ -78,10 +81,13 @@ class Server:
     async def close(self) -> None:
         """Stops accepting and ends every connection now."""
         self._stop_accepting()
-        tasks = set(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for _ in range(_CLOSE_ROUNDS):
+            tasks = set(self._tasks)
+            if not tasks:
+                break
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=_CLOSE_ROUND_S)
         self.watch.stop()
 
     # Accepting.
