@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from llr.base.clock import Clock
 from llr.base.names import ProviderId
+from llr.config.accept import required_issues
 from llr.config.schema import Config, Issue, Parsed, Provider
 from llr.control.configfile import ConfigSyntaxError, Loaded
 
@@ -65,12 +66,12 @@ def refusal(parsed: Parsed, *, require_auth: bool) -> Refused | None:
     if config is None:
         fatal = next((issue.message for issue in parsed.issues if issue.fatal), "config is not usable")
         return Refused(fatal, parsed.issues)
-    if not config.providers:
-        first = next((f": {issue.message}" for issue in parsed.errors), "")
-        return Refused(f"config has no enabled providers{first}", parsed.issues)
-    if config.master_key is None and (require_auth or config.local_server.require_auth):
-        return Refused("masterKey is missing while auth is required", parsed.issues)
-    return None
+    auth = require_auth or config.local_server.require_auth
+    missing = required_issues(config, provider=True, master_key=auth)
+    if not missing:
+        return None
+    because = next((f": {issue.message}" for issue in parsed.errors), "") if not config.providers else ""
+    return Refused(f"{missing[0].message}{because}", (*missing, *parsed.issues))
 
 
 def cleared_providers(old: Config, new: Config) -> frozenset[ProviderId]:
