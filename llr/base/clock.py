@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 
@@ -16,6 +17,9 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Returns after `seconds`."""
+
+    def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """Returns a context that is cut off after `seconds` with `TimeoutError`."""
 
 
 class SystemClock:
@@ -32,3 +36,7 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Returns after `seconds`."""
         await asyncio.sleep(seconds)
+
+    def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """Returns a context that is cut off after `seconds` with `TimeoutError`."""
+        return asyncio.timeout(seconds)

@@ -12,7 +12,7 @@ from llr.config.schema import Config, Settings
 from llr.wire.http import Headers, RawHeaders, Request
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_QUERY_KEYS = ("key", "api_key", "auth_token")
+QUERY_KEYS = ("key", "api_key", "auth_token")
 _KEY_FIELDS = (b"x-api-key", b"x-goog-api-key")
 _METHODS = b"GET, POST, DELETE, OPTIONS"
 _PREFLIGHT_S = b"600"
@@ -180,5 +180,5 @@ def presented_keys(headers: Headers, query: str) -> list[bytes]:
     found += [value for name in _KEY_FIELDS if (value := headers.get(name)) is not None]
     if query:
         pairs = parse_qsl(query, keep_blank_values=False, max_num_fields=100) if query.count("&") < 100 else []
-        found += [value.encode("utf-8", "replace") for name, value in pairs if name in _QUERY_KEYS]
+        found += [value.encode("utf-8", "replace") for name, value in pairs if name in QUERY_KEYS]
     return [value for given in found if (value := given.strip())]

@@ -14,7 +14,7 @@ from llr.base.errors import Fault
 from llr.base.jsonio import InvalidJSON, loads
 from llr.base.names import FormatId
 from llr.formats.errors import stream_fault
-from llr.wire.sse import SSEEvent, parse_block, split_events
+from llr.wire.sse import BOM, SSEEvent, parse_block, split_events
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,30 +120,26 @@ class Grammar:
     done: bytes = b""
 
 
-_CHAT_NEEDLE = re.compile(
-    rb'"finish_reason"\s*:\s*"|"error"\s*:\s*[^\sn]|^event:\s*error|^data:\s*\[DONE\]', re.MULTILINE
+_CHAT = Grammar(
+    read_chat,
+    re.compile(rb'"finish_reason"\s*:\s*"|"error"\s*:\s*[^\sn]|event:\s*error|data:\s*\[DONE\]'),
+    b"data: [DONE]\n\n",
+    b"[DONE]",
 )
-_CHAT = Grammar(read_chat, _CHAT_NEEDLE, b"data: [DONE]\n\n", b"[DONE]")
+_RESPONSES_NAMES = rb"(?:error|response\.(?:completed|incomplete|cancelled|failed))"
 GRAMMARS: Mapping[FormatId, Grammar] = {
     FormatId.CHAT: _CHAT,
     FormatId.COMPLETIONS: _CHAT,
     FormatId.MESSAGES: Grammar(
         read_messages,
-        re.compile(
-            rb'"stop_reason"\s*:\s*"|"type"\s*:\s*"(?:error|message_stop)"|^event:\s*(?:error|message_stop)', re.M
-        ),
+        re.compile(rb'"stop_reason"\s*:\s*"|"type"\s*:\s*"(?:error|message_stop)"|event:\s*(?:error|message_stop)'),
         b'event: message_stop\ndata: {"type":"message_stop"}\n\n',
     ),
     FormatId.RESPONSES: Grammar(
-        read_responses,
-        re.compile(
-            rb'"type"\s*:\s*"(?:error|response\.(?:completed|incomplete|cancelled|failed))"'
-            rb"|^event:\s*(?:error|response\.(?:completed|incomplete|cancelled|failed))",
-            re.MULTILINE,
-        ),
+        read_responses, re.compile(rb'"type"\s*:\s*"%b"|event:\s*%b' % (_RESPONSES_NAMES, _RESPONSES_NAMES))
     ),
     FormatId.GEMINI: Grammar(
-        read_gemini, re.compile(rb'"finishReason"\s*:\s*"|"error"\s*:\s*[^\sn]|"blockReason"|^event:\s*error', re.M)
+        read_gemini, re.compile(rb'"finishReason"\s*:\s*"|"error"\s*:\s*[^\sn]|"blockReason"|event:\s*error')
     ),
 }
 
@@ -198,7 +194,7 @@ class StreamWatch:
 
     def _event(self, raw: bytes) -> bool:
         """Reads one event; returns False for a closing event that must not be relayed."""
-        name, data = parse_block(raw.lstrip(b"\r\n"))
+        name, data = parse_block((raw if self.events else raw.removeprefix(BOM)).lstrip(b"\r\n"))
         if data is None:
             return True
         signs = self._signs(name, data)

@@ -1,0 +1,274 @@
+"""From what an exchange came to, to the answer the client sees; and the books closed when it is over."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from llr.base.errors import ErrorKind, Fault, GatewayError
+from llr.gateway import convert
+from llr.gateway.attempt import Events, Raw, Whole
+from llr.gateway.call import Call
+from llr.gateway.deps import Deps
+from llr.gateway.dialects import DIALECTS
+from llr.gateway.exchange import Committed, Exchange, Refused
+from llr.gateway.observe import Finished
+from llr.gateway.pings import SILENCE_S, Pinger
+from llr.gateway.relay import EventBody, RawBody
+from llr.gateway.respond import STREAM_HEADERS, fault_response, relayed_headers, translated_headers, with_request_id
+from llr.gateway.upstream import Shape
+from llr.gateway.usage import tokens_of, usage_of_answer, usage_of_stream
+from llr.ir.events import Usage
+from llr.routing.health import health_ops
+from llr.routing.outcome import Outcome, Phase
+from llr.routing.retry import classify
+from llr.wire.http import Heartbeat, RawHeaders, Response
+
+
+@dataclass(slots=True)
+class Books:
+    """What is still open of one request: what it holds, and that it is not yet reported."""
+
+    call: Call
+    exchange: Exchange
+    deps: Deps
+    committed: Committed | None = None
+    status: int = 0
+    first_token_at: float = 0.0
+    bytes_out: Callable[[], int] = int
+    usage: Callable[[], Usage | None] = lambda: None
+    closed: bool = False
+
+    async def close(self, fault: Fault | None, *, cancelled: bool = False) -> None:
+        """Returns when everything held is given back and the end is reported; once."""
+        if self.closed:
+            return
+        self.closed = True
+        done = self.committed
+        usage = None if cancelled else self.usage()
+        try:
+            if done is not None:
+                await done.hold.close(used=True, tokens=tokens_of(usage))
+                if fault is not None and not cancelled:
+                    await self._blame(done, fault)
+        finally:
+            self._report(fault, usage, cancelled=cancelled)
+
+    async def _blame(self, done: Committed, fault: Fault) -> None:
+        """A stream that broke after it was committed counts against its candidate as if it had broken before."""
+        deps, policy = self.deps, self.exchange.route.policy
+        now = deps.clock.now()
+        outcome = Outcome(
+            done.candidate.ref,
+            done.outcome.attempt,
+            Phase.STREAM,
+            kind=fault.kind,
+            status=None if fault.kind is ErrorKind.UPSTREAM_TRUNCATED else fault.http_status,
+            excerpt=fault.message,
+            started_at=done.outcome.started_at,
+        )
+        verdict = classify(outcome, attempt=1, selected=False, policy=policy, now=now, rng=deps.rng)
+        ops = health_ops(done.candidate, outcome, verdict, policy=policy, now=now)
+        if ops:
+            await deps.store.apply(ops, now=now)
+
+    def _report(self, fault: Fault | None, usage: Usage | None, *, cancelled: bool) -> None:
+        done = self.committed
+        self.deps.observe(
+            Finished(
+                self.call.id,
+                self.deps.clock.now(),
+                self.call.started_at,
+                self.status,
+                "cancelled" if cancelled else "failed" if fault is not None else "complete",
+                self.exchange.route.ref,
+                done.candidate.ref if done is not None else "",
+                done.candidate.wire if done is not None else None,
+                len(self.exchange.tried) + (done is not None),
+                self.first_token_at,
+                self.bytes_out(),
+                usage,
+                fault.message if fault is not None else "",
+                tuple(tried.candidate.ref for tried in self.exchange.tried),
+            )
+        )
+
+
+async def answer(call: Call, exchange: Exchange, deps: Deps) -> Response:
+    """Returns the answer to a request: at once for a plain one, by the silence rule for a stream.
+
+    A stream client hears nothing for 15 s, so that a failure of all candidates is a real status; then the head goes
+    out, pings follow, and the loop goes on behind them.
+    """
+    books = Books(call, exchange, deps)
+    try:
+        if not call.stream:
+            return await _shown(await exchange.run(), books)
+        return await _streamed(books)
+    except BaseException as exc:
+        await books.close(None, cancelled=isinstance(exc, asyncio.CancelledError))
+        raise
+
+
+async def _streamed(books: Books) -> Response:
+    task = asyncio.ensure_future(books.exchange.run())
+    try:
+        async with books.deps.clock.timeout(SILENCE_S):
+            await asyncio.wait((task,))
+    except TimeoutError:
+        pass
+    except asyncio.CancelledError:
+        await _abandon(task, books)
+        raise
+    if task.done():
+        return await _shown(task.result(), books)
+    body = LateBody(task, books)
+    books.status = 200
+    return Response(200, list(STREAM_HEADERS), body, Heartbeat(SILENCE_S, body.pinger.beat))
+
+
+async def _abandon(task: "asyncio.Future[Committed | Refused]", books: Books) -> None:
+    """Stops a loop whose client left, and closes what it may have committed in the same instant."""
+    task.cancel()
+    await asyncio.wait((task,))
+    if not task.cancelled() and task.exception() is None:
+        result = task.result()
+        if isinstance(result, Committed):
+            books.committed = result
+            if isinstance(result.answer, Events | Raw):
+                await result.answer.source.aclose()
+
+
+async def _shown(result: Committed | Refused, books: Books) -> Response:
+    if isinstance(result, Refused):
+        return await _refused(result, books)
+    books.committed = result
+    books.first_token_at = books.deps.clock.now()
+    books.status = result.answer.status
+    books.call.payload.release()
+    call, candidate, found = books.call, result.candidate, result.answer
+    if isinstance(found, Raw):
+        return _raw(found, books)
+    native = convert.is_native(call, candidate)
+    fields = (relayed_headers if native else translated_headers)(found.headers, stream=call.stream)
+    with_request_id(fields, call.id, call.client)
+    if isinstance(found, Events):
+        body, pinger = event_body(found, books)
+        return Response(found.status, fields, body, Heartbeat(SILENCE_S, pinger.beat))
+    return await _whole(found, fields, native, books)
+
+
+async def _refused(result: Refused, books: Books) -> Response:
+    call, verbatim = books.call, result.verbatim
+    if verbatim is None:
+        response = fault_response(result.fault, call.client, call.context())
+    else:
+        fields = relayed_headers(verbatim.headers, stream=False)
+        response = Response(verbatim.status, with_request_id(fields, call.id, call.client), verbatim.body)
+    books.status = response.status
+    await books.close(result.fault)
+    return response
+
+
+async def _whole(found: Whole, fields: RawHeaders, native: bool, books: Books) -> Response:
+    call, body = books.call, found.body
+    wanted = Shape.EVENTS if call.stream else Shape.JSON
+    if books.committed is not None and (not native or (found.shape is not wanted and found.shape is not Shape.OTHER)):
+        try:
+            body = convert.whole_answer(call, books.committed.candidate, found)
+        except GatewayError as exc:
+            return await _refused(Refused(exc.fault), books)
+        fields = with_request_id(translated_headers(found.headers, stream=call.stream), call.id, call.client)
+    books.bytes_out = lambda: len(body)
+    if books.committed is not None:
+        wire = books.committed.candidate.wire
+        books.usage = lambda: usage_of_answer(wire, found.body)
+    await books.close(None)
+    return Response(found.status, fields, body)
+
+
+def _raw(found: Raw, books: Books) -> Response:
+    body = RawBody(found, books.close)
+    books.bytes_out = lambda: body.bytes_out
+    fields = with_request_id(relayed_headers(found.headers, stream=False), books.call.id, books.call.client)
+    return Response(found.status, fields, body)
+
+
+def event_body(found: Events, books: Books) -> tuple[EventBody, Pinger]:
+    """Returns the body that relays or translates a stream, and what keeps it alive in silence."""
+    call, done = books.call, books.committed
+    assert done is not None
+    wire, watch = done.candidate.wire, found.watch
+    context = call.context(started=True)
+    dialect = DIALECTS[call.client]
+    stage = convert.answer_stage(call, done.candidate)
+    body = EventBody(found, books.close, lambda fault: dialect.fault_event(fault, context), stage)
+    books.bytes_out = lambda: body.bytes_out
+    books.usage = lambda: usage_of_stream(wire, watch)
+    pinger = Pinger(call)
+    pinger.saw(found.held, native=stage is None)
+    return body, pinger
+
+
+class LateBody:
+    """The body of a stream whose head had to go out before anybody answered."""
+
+    __slots__ = ("_books", "_inner", "_over", "_task", "pinger")
+
+    def __init__(self, task: "asyncio.Future[Committed | Refused]", books: Books) -> None:
+        self._task = task
+        self._books = books
+        self._inner: EventBody | RawBody | None = None
+        self._over = False
+        self.pinger = Pinger(books.call)
+
+    def __aiter__(self) -> "LateBody":
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Returns the next bytes; what could not be answered ends in an error event."""
+        if self._inner is not None:
+            return await self._inner.__anext__()
+        if self._over:
+            raise StopAsyncIteration
+        await asyncio.wait((self._task,))
+        return await self._begin(self._task.result())
+
+    async def _begin(self, result: Committed | Refused) -> bytes:
+        books = self._books
+        call = books.call
+        fault: Fault
+        if isinstance(result, Refused):
+            fault = result.fault
+        else:
+            books.committed, found = result, result.answer
+            books.first_token_at = books.deps.clock.now()
+            call.payload.release()
+            if isinstance(found, Events):
+                self._inner, pinger = event_body(found, books)
+                self.pinger.take_over(pinger)
+                return await self._inner.__anext__()
+            if isinstance(found, Raw):
+                self._inner = RawBody(found, books.close)
+                return await self._inner.__anext__()
+            try:
+                events = found.body
+                if found.shape is not Shape.EVENTS or not convert.is_native(call, result.candidate):
+                    events = convert.whole_answer(call, result.candidate, found)
+                self._over = True
+                await books.close(None)
+                return events
+            except GatewayError as exc:
+                fault = exc.fault
+        self._over = True
+        await books.close(fault)
+        return DIALECTS[call.client].fault_event(fault, call.context(started=False))
+
+    async def aclose(self) -> None:
+        """Returns when the loop is stopped, the upstream closed and the books are."""
+        if self._inner is not None:
+            await self._inner.aclose()
+            return
+        if not self._over:
+            self._over = True
+            await _abandon(self._task, self._books)
+            await self._books.close(None, cancelled=True)

@@ -1,0 +1,187 @@
+"""The gateway: a request's way from the door to its answer, and the one place where surprises end.
+
+Law: checks in this order, each before a body byte is read: address, Host, Origin, preflight, key, route. Every answer
+is in the words of the client's format.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+
+from llr.base.errors import ErrorKind, Fault, GatewayError
+from llr.base.jsonio import JSON, dumps
+from llr.base.names import FormatId
+from llr.formats.base import FaultContext
+from llr.gateway.access import cors_headers, door_fault, key_fault, preflight_headers
+from llr.gateway.answers import answer
+from llr.gateway.deps import Deps, Live
+from llr.gateway.exchange import Exchange
+from llr.gateway.intake import need_of, read_call
+from llr.gateway.models import find_listed, listed_models, model_answer, models_answer, shape_for
+from llr.gateway.observe import Started
+from llr.gateway.respond import JSON_HEADERS, fault_response, with_request_id
+from llr.gateway.routes import Access, Action, Match, allowed, client_of, find, normal_path
+from llr.routing.route import Kind
+from llr.wire.http import RawHeaders, Request, Response
+
+log = logging.getLogger("llr.gateway")
+
+_BANNER: JSON = {
+    "name": "llm-router",
+    "status": "ok",
+    "endpoints": {
+        "unified": ["/", "/v1", "/route", "/v1/messages", "/v1/chat/completions"],
+        "anthropic": ["/anthropic", "/anthropic/v1/messages"],
+        "openai": ["/openai", "/openai/v1/chat/completions"],
+    },
+}
+# The rest of a refused request is not read, so the connection cannot be used again.
+_UNREAD = frozenset((ErrorKind.TOO_LARGE, ErrorKind.REQUEST_TIMEOUT))
+_Handler = Callable[[Match, Request, Live, str], Awaitable[Response]]
+
+
+class Gateway:
+    """Answers requests: the `Handler` a server is given."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+        self._handlers: Mapping[Action, _Handler] = {
+            Action.HEALTH: self._health,
+            Action.READY: self._ready,
+            Action.VERSION: self._version,
+            Action.BANNER: self._banner,
+            Action.EMPTY: self._empty,
+            Action.MODELS: self._models,
+            Action.MODEL: self._model,
+            Action.GENERATE: self._generate,
+            Action.UNIFIED: self._generate,
+            Action.NATIVE: self._generate,
+        }
+
+    async def __call__(self, request: Request) -> Response:
+        """Returns the answer to one request, an error answer included; never raises but when cancelled."""
+        live = self._deps.configs.current
+        request_id = self._deps.ids.new("req_")
+        path = normal_path(request.target)
+        client: FormatId | None = None
+        try:
+            fault = door_fault(live.access, request, self._deps.bound_hosts)
+            if fault is not None:
+                raise GatewayError(fault)
+            if request.method == "OPTIONS":
+                return self._preflight(request, live)
+            match = find(request.method, path)
+            client = match.row.client if match is not None else None
+            self._check_key(request, match, live)
+            if match is None:
+                raise GatewayError(_no_route(request, path))
+            response = await self._handlers[match.row.action](match, request, live, request_id)
+        except GatewayError as exc:
+            response = self._refusal(exc.fault, client or client_of(path, request.headers.names()), request_id)
+        except Exception:
+            log.exception("request %s failed", request_id)
+            fault = Fault(ErrorKind.INTERNAL, f"internal error; the gateway's log has it under {request_id}")
+            response = self._refusal(fault, client or client_of(path, request.headers.names()), request_id)
+        return _with_cors(response, request, live)
+
+    def _refusal(self, fault: Fault, client: FormatId, request_id: str) -> Response:
+        context = FaultContext(request_id=request_id)
+        response = fault_response(fault, client, context, close=fault.kind in _UNREAD)
+        if fault.kind is ErrorKind.UNAUTHENTICATED:
+            response.headers.append((b"www-authenticate", b"Bearer"))
+        return response
+
+    def _preflight(self, request: Request, live: Live) -> Response:
+        return _with_cors(Response(204, preflight_headers(request.headers), b""), request, live)
+
+    def _check_key(self, request: Request, match: Match | None, live: Live) -> None:
+        if not self._deps.require_auth or (match is not None and match.row.access is Access.OPEN):
+            return
+        fault = key_fault(live.access, request.headers, request.target.partition("?")[2])
+        if fault is not None:
+            raise GatewayError(fault)
+
+    # Small answers.
+
+    async def _health(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
+        deps = self._deps
+        stamp = datetime.fromtimestamp(deps.clock.now(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        body: dict[str, JSON] = {"status": "ok", "timestamp": stamp}
+        query = request.target.partition("?")[2]
+        if not deps.require_auth or key_fault(live.access, request.headers, query) is None:
+            body["providers"] = len(live.config.providers)
+        return _json(body)
+
+    async def _ready(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
+        return _json({"status": "ready"})
+
+    async def _version(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
+        return _json({"name": "llm-router", "version": self._deps.version})
+
+    async def _banner(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
+        return _json(_BANNER)
+
+    async def _empty(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
+        return Response(200, [], b"")
+
+    async def _models(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
+        shape = shape_for(match.row.client, request.headers)
+        rows = listed_models(live.config, match.row.client, shape)
+        body = models_answer(rows, shape, request.target.partition("?")[2], self._deps.started_at)
+        return _json(body, request_id, shape)
+
+    async def _model(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
+        shape = shape_for(match.row.client, request.headers)
+        try:
+            row = find_listed(listed_models(live.config, match.row.client, shape), match.rest)
+        except GatewayError as exc:
+            return self._refusal(exc.fault, shape, request_id)
+        return _json(model_answer(row, shape, self._deps.started_at), request_id, shape)
+
+    # Calls of models.
+
+    async def _generate(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
+        deps = self._deps
+        call = await read_call(match, request, live, deps, request_id)
+        try:
+            kind = Kind.NATIVE if call.action is Action.NATIVE else Kind.GENERATE
+            route = live.resolver.resolve(call.model, call.client, kind=kind)
+            need = need_of(call, route)
+        except GatewayError as exc:
+            return fault_response(exc.fault, call.client, call.context())
+        deps.observe(
+            Started(
+                call.id,
+                call.started_at,
+                call.client,
+                call.action.value,
+                call.model,
+                call.stream,
+                call.tool,
+                need.session or "",
+                call.payload.size,
+            )
+        )
+        return await answer(call, Exchange(call, route, need, live, deps), deps)
+
+
+def _json(body: JSON, request_id: str = "", client: FormatId | None = None) -> Response:
+    fields: RawHeaders = list(JSON_HEADERS)
+    return Response(200, with_request_id(fields, request_id, client) if request_id else fields, dumps(body))
+
+
+def _no_route(request: Request, path: str) -> Fault:
+    methods = allowed(path)
+    if not methods:
+        return Fault(ErrorKind.NOT_FOUND, "Not found")
+    if request.method == "GET" and b"upgrade" in request.headers and path.endswith("/responses"):
+        # Codex goes on with plain HTTP at once when it reads this status.
+        return Fault(ErrorKind.METHOD_NOT_ALLOWED, "WebSocket is not offered; use POST", status=426)
+    text = f"{request.method} is not allowed here; use {' or '.join(methods)}"
+    return Fault(ErrorKind.METHOD_NOT_ALLOWED, text, allow=", ".join(methods))
+
+
+def _with_cors(response: Response, request: Request, live: Live) -> Response:
+    if b"origin" in request.headers:
+        response.headers.extend(cors_headers(live.access, request.headers))
+    return response

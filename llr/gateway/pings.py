@@ -1,0 +1,48 @@
+"""What is sent into a silent stream so that nobody in between takes it for dead."""
+
+from llr.base.jsonio import InvalidJSON, dumps, loads
+from llr.base.names import FormatId
+from llr.gateway.call import Call
+from llr.gateway.dialects import DIALECTS
+from llr.gateway.watch import first_event
+from llr.wire.sse import format_event
+
+# For so long a stream client is sent nothing; then and from then on a ping after every such silence.
+SILENCE_S = 15.0
+
+
+class Pinger:
+    """Knows what a ping of one stream looks like now."""
+
+    __slots__ = ("_call", "_started", "_waking")
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._started = False
+        self._waking = b""
+
+    def saw(self, held: bytes, *, native: bool) -> None:
+        """Notes the first events of a stream that goes out now.
+
+        Codex ignores comments; it stays awake only for real events, so `response.in_progress` is said again.
+        """
+        self._started = True
+        if not self._call.codex or self._call.client is not FormatId.RESPONSES or not native:
+            return
+        event = first_event(held)
+        if event is None:
+            return
+        try:
+            value = loads(event.data)
+        except InvalidJSON:
+            return
+        if isinstance(value, dict) and value.get("type") == "response.created":
+            self._waking = format_event(dumps({**value, "type": "response.in_progress"}), "response.in_progress")
+
+    def take_over(self, other: "Pinger") -> None:
+        """Goes on as `other` would."""
+        self._started, self._waking = other._started, other._waking
+
+    def beat(self) -> bytes:
+        """Returns a ping; the stream is at an event boundary, for only whole events are relayed."""
+        return self._waking or DIALECTS[self._call.client].ping(self._call.context(started=self._started))

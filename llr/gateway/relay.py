@@ -1,0 +1,174 @@
+"""Bodies of answers that go on while the client reads: events relayed or translated, and bytes handed through.
+
+Law: whole events only, so that a break never leaves half an event with the client; what the upstream did not finish
+ends in an error of the client's format; whoever stops reading, the upstream is closed and the books are.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from llr.base.errors import ErrorKind, Fault, GatewayError
+from llr.gateway.attempt import Events, Raw
+from llr.wire.http import BrokenBody
+from llr.wire.stage import Stage
+
+
+class Ending(Protocol):
+    """What is called once when a body is over."""
+
+    def __call__(self, fault: Fault | None, *, cancelled: bool = False) -> Awaitable[None]:
+        """Returns when the books are closed; `fault` None and not `cancelled` is success."""
+
+
+class EventBody:
+    """The rest of an event stream. `translate` None relays bytes as they are."""
+
+    __slots__ = ("_cutter", "_ending", "_fault_event", "_held", "_over", "_source", "_translate", "_watch", "bytes_out")
+
+    def __init__(
+        self,
+        live: Events,
+        ending: Ending,
+        fault_event: Callable[[Fault], bytes],
+        translate: Stage[bytes, bytes] | None = None,
+    ) -> None:
+        self._source = live.source
+        self._cutter = live.cutter
+        self._watch = live.watch
+        self._ending: Ending | None = ending
+        self._fault_event = fault_event
+        self._translate = translate
+        self._held = live.held
+        self._over = False
+        self.bytes_out = 0
+
+    def __aiter__(self) -> "EventBody":
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Returns the next run of events. Never raises but at the end: what breaks is told in the client's words."""
+        if self._held:
+            held, self._held = self._held, b""
+            out = self._out(held)
+            if out:
+                self.bytes_out += len(out)
+                return out
+        while not self._over:
+            try:
+                chunk = await self._source.next()
+                block = self._cutter.feed(chunk) if chunk is not None else b""
+            except GatewayError as exc:
+                out = await self._broken(exc.fault)
+            else:
+                if chunk is None:
+                    out = await self._ended()
+                elif not block:
+                    continue
+                else:
+                    relayed = self._watch.look(block)
+                    out = self._out(relayed)
+                    if len(relayed) < len(block):
+                        out += await self._closed_early()
+            if out:
+                self.bytes_out += len(out)
+                return out
+        raise StopAsyncIteration
+
+    def _out(self, block: bytes) -> bytes:
+        return block if self._translate is None else b"".join(self._translate.feed(block))
+
+    async def _ended(self) -> bytes:
+        """The upstream ended its body in good order; whether the answer is whole is another matter."""
+        tail = self._cutter.finish()
+        out = b""
+        if tail:
+            known = self._watch.complete
+            relayed = self._watch.read(tail)
+            if relayed and (known or self._watch.complete):
+                out = self._out(relayed)
+                if self._watch.closing:
+                    out += b"\n\n"
+        return out + await self._finish(None)
+
+    async def _broken(self, fault: Fault) -> bytes:
+        return await self._finish(fault)
+
+    async def _closed_early(self) -> bytes:
+        """The upstream says that it is done although its answer is not: the closing event was kept back."""
+        return await self._finish(None)
+
+    async def _finish(self, fault: Fault | None) -> bytes:
+        self._over = True
+        watch, told = self._watch, self._watch.fault
+        if told is None and not watch.complete:
+            told = fault or Fault(ErrorKind.UPSTREAM_TRUNCATED, "the provider's stream ended before it was complete")
+        if self._translate is not None:
+            out = b"".join(self._translate.finish())
+        elif told is None:
+            out = watch.closing
+        else:
+            # An error event of the upstream was relayed as it is; only what it did not say is said here.
+            out = b"" if watch.fault is not None else self._fault_event(told)
+        await self._close(told)
+        return out
+
+    async def _close(self, fault: Fault | None, *, cancelled: bool = False) -> None:
+        ending, self._ending = self._ending, None
+        if ending is None:
+            return
+        try:
+            await self._source.aclose()
+        finally:
+            await ending(fault, cancelled=cancelled)
+
+    async def aclose(self) -> None:
+        """Returns when the upstream is closed; before the end that means that the client left."""
+        self._over = True
+        await self._close(None, cancelled=True)
+
+
+class RawBody:
+    """The rest of a body nobody here understands: audio, images, other vendors' events."""
+
+    __slots__ = ("_ending", "_held", "_source", "bytes_out")
+
+    def __init__(self, live: Raw, ending: Ending) -> None:
+        self._source = live.source
+        self._held = live.held
+        self._ending: Ending | None = ending
+        self.bytes_out = 0
+
+    def __aiter__(self) -> "RawBody":
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Returns the next bytes. Raises `BrokenBody` when the upstream broke off: only a cut says so."""
+        if self._held:
+            held, self._held = self._held, b""
+            self.bytes_out += len(held)
+            return held
+        if self._ending is None:
+            raise StopAsyncIteration
+        try:
+            chunk = await self._source.next()
+        except GatewayError as exc:
+            await self._close(exc.fault)
+            raise BrokenBody(exc.fault.message) from exc
+        if chunk is None:
+            await self._close(None)
+            raise StopAsyncIteration
+        self.bytes_out += len(chunk)
+        return chunk
+
+    async def _close(self, fault: Fault | None, *, cancelled: bool = False) -> None:
+        ending, self._ending = self._ending, None
+        if ending is None:
+            return
+        try:
+            await self._source.aclose()
+        finally:
+            await ending(fault, cancelled=cancelled)
+
+    async def aclose(self) -> None:
+        """Returns when the upstream is closed."""
+        await self._close(None, cancelled=True)

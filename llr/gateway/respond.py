@@ -1,0 +1,77 @@
+"""Answers on their way out: which fields of the upstream a client may see, and errors in its own words."""
+
+from llr.base.errors import Fault
+from llr.base.names import FormatId
+from llr.formats.base import FaultContext
+from llr.gateway.dialects import DIALECTS
+from llr.wire.http import HOP_BY_HOP, Headers, RawHeaders, Response
+
+JSON_HEADERS: RawHeaders = [
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+]
+STREAM_HEADERS: RawHeaders = [
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+# Framing is the server's own; cookies and policies speak for the vendor's site; the rest says whose account it is.
+_DROPPED = HOP_BY_HOP | {
+    b"content-encoding",
+    b"content-length",
+    b"set-cookie",
+    b"alt-svc",
+    b"strict-transport-security",
+    b"server",
+    b"via",
+    b"content-security-policy",
+    b"content-security-policy-report-only",
+    b"report-to",
+    b"reporting-endpoints",
+    b"nel",
+    b"anthropic-organization-id",
+    b"openai-organization",
+    b"openai-project",
+    b"date",
+    b"vary",
+}
+_DROPPED_PREFIXES = (b"cf-", b"access-control-", b"x-llm-router-")
+_OWN_STREAM = frozenset(name for name, _ in STREAM_HEADERS)
+# What a translated answer keeps.
+_KEPT = frozenset((b"retry-after", b"retry-after-ms", b"x-should-retry", b"request-id", b"x-request-id"))
+_KEPT_PREFIXES = (b"anthropic-ratelimit-", b"x-ratelimit-")
+_ID_FIELD = {FormatId.MESSAGES: b"request-id"}
+
+
+def relayed_headers(upstream: Headers, *, stream: bool) -> RawHeaders:
+    """Returns the fields of an answer that is relayed; a stream gets those that keep proxies from holding it."""
+    dropped: frozenset[bytes] = _DROPPED
+    named = upstream.get(b"connection")
+    if named is not None:
+        dropped = dropped | {name.strip().lower() for name in named.split(b",")}
+    if stream:
+        dropped = dropped | _OWN_STREAM
+    kept = [field for field in upstream.raw if field[0] not in dropped and not field[0].startswith(_DROPPED_PREFIXES)]
+    return kept + STREAM_HEADERS if stream else kept
+
+
+def translated_headers(upstream: Headers, *, stream: bool) -> RawHeaders:
+    """Returns the fields of an answer that was translated: our own, request ids, and what the vendor said of limits."""
+    kept = [field for field in upstream.raw if field[0] in _KEPT or field[0].startswith(_KEPT_PREFIXES)]
+    own = STREAM_HEADERS if stream else JSON_HEADERS
+    return [*own, *kept]
+
+
+def with_request_id(fields: RawHeaders, request_id: str, client: FormatId | None) -> RawHeaders:
+    """Returns `fields` with our id under the name the client's SDK reads, unless the upstream's is there already."""
+    name = _ID_FIELD.get(client, b"x-request-id") if client is not None else b"x-request-id"
+    if not any(field[0] == name for field in fields):
+        fields.append((name, request_id.encode("latin-1", "replace")))
+    return fields
+
+
+def fault_response(fault: Fault, client: FormatId, context: FaultContext, *, close: bool = False) -> Response:
+    """Returns an error answer in the client's words; `close` when the rest of the request will not be read."""
+    status, fields, body = DIALECTS[client].encode_fault(fault, context)
+    return Response(status, fields, body, close=close)

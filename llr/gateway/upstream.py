@@ -1,0 +1,93 @@
+"""Reading an upstream's answer: unpacked, bounded, and told apart by what it really is."""
+
+from collections.abc import Iterator
+from enum import Enum
+
+from llr.base.errors import ErrorKind, fail
+from llr.wire.coding import Unpacker
+from llr.wire.http import InboundResponse
+from llr.wire.sse import BOM
+
+# A plain answer up to this size is read whole before the client gets a byte, so that a bad one can still fail over.
+WHOLE_BYTES = 8 * 1024 * 1024
+# An error body beyond this is no error message any more.
+ERROR_BYTES = 1024 * 1024
+_EVENT_STARTS = (b"data:", b"event:", b"id:", b"retry:", b":")
+
+
+class Shape(Enum):
+    """What a body turns out to be."""
+
+    EVENTS = "events"
+    JSON = "json"
+    PAGE = "page"
+    OTHER = "other"
+
+
+class Source:
+    """The unpacked bytes of one answer."""
+
+    __slots__ = ("_chunks", "_pieces", "_unpacker", "inbound")
+
+    def __init__(self, inbound: InboundResponse) -> None:
+        """Raises `GatewayError(UPSTREAM_INVALID)` for a content coding that cannot be undone."""
+        self.inbound = inbound
+        self._unpacker = Unpacker(inbound.headers)
+        self._chunks = inbound.chunks()
+        self._pieces: Iterator[bytes] | None = None
+
+    async def next(self) -> bytes | None:
+        """Returns the next bytes, None at the end. Raises `GatewayError` when the answer breaks off."""
+        while True:
+            if self._pieces is not None:
+                for piece in self._pieces:
+                    return piece
+                self._pieces = None
+            try:
+                chunk = await self._chunks.__anext__()
+            except StopAsyncIteration:
+                self._unpacker.finish()
+                return None
+            if self._unpacker.idle:
+                if chunk:
+                    return chunk
+            else:
+                self._pieces = iter(self._unpacker.feed(chunk))
+
+    async def read(self, limit_bytes: int) -> tuple[bytes, bool]:
+        """Returns the body as far as `limit_bytes`, and whether that was all."""
+        first = await self.next()
+        if first is None:
+            return b"", True
+        parts, size = [first], len(first)
+        while size <= limit_bytes:
+            chunk = await self.next()
+            if chunk is None:
+                return (first if len(parts) == 1 else b"".join(parts)), True
+            parts.append(chunk)
+            size += len(chunk)
+        return b"".join(parts), False
+
+    async def aclose(self) -> None:
+        """Returns when the connection is back in the pool or closed."""
+        await self.inbound.aclose()
+
+
+def shape_of(content_type: str, start: bytes) -> Shape:
+    """Returns what a body is by its first bytes; its declared type decides only where they are no help."""
+    text = start.removeprefix(BOM).lstrip()
+    if text[:1] in (b"{", b"["):
+        return Shape.JSON
+    if text[:1] == b"<":
+        return Shape.PAGE
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == "text/event-stream" or text.startswith(_EVENT_STARTS):
+        return Shape.EVENTS
+    return Shape.OTHER
+
+
+def check_redirect(status: int, location: str) -> None:
+    """Raises `GatewayError(UPSTREAM_INVALID)` for a redirect: following one would hand our key to another host."""
+    if 300 <= status < 400:
+        where = f" to {location.partition('?')[0][:200]}" if location else ""
+        raise fail(ErrorKind.UPSTREAM_INVALID, f"the provider answered with a redirect{where}; correct its baseUrl")
