@@ -49,10 +49,10 @@ bench: venv build
 	$(IN_VENV) -m tests.bench
 
 soak: venv build
-	$(IN_VENV) -m tests.soak
+	$(IN_VENV) -m pytest -m soak $(PYTEST_FLAGS)
 
 clients: venv build
-	$(IN_VENV) -m tests.clients
+	$(IN_VENV) -m pytest -m clients $(PYTEST_FLAGS)
 
 clean:
 	rm -rf llr.pyz llr.pyz.cdx.json llr.pyz.sha256 build .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
