@@ -3,7 +3,7 @@
 from argparse import Namespace
 from collections.abc import Sequence
 
-from llr.cli import cmd_home, grammar, parser
+from llr.cli import grammar, parser
 from llr.cli.dispatch import Context
 from llr.cli.table import COMMANDS, GLOBAL_PARAMS
 from llr.control.call import Call
@@ -55,5 +55,8 @@ def run(args: Namespace, context: Context) -> Outcome:
     """Returns the operation's outcome."""
     operation = _operation(context.tokens)
     if operation is None:
+        # Only here: it looks for a running gateway, which no operation on the file has to wait for.
+        from llr.cli import cmd_home
+
         return cmd_home.run(args, context)
     return operation.run(Call(args.config or "", vars(args), context.env))

@@ -157,6 +157,7 @@ def _set_up(args: Namespace, context: Context, prepared: Prepared, address: Addr
         workers=args.workers,
         drain_s=prepared.settings.drain_timeout_s,
         handover_drain_s=prepared.settings.handover_drain_timeout_s,
+        binary_watch_s=prepared.settings.binary_watch_interval_s,
     )
     return _Run(plan, Hold(sockets, endpoint, lock), code, launch, make_log(launch))
 
@@ -237,7 +238,8 @@ def _resume(args: Namespace, context: Context, kept: Kept) -> Outcome:
     endpoint = channel.Endpoint(resume.socket_of(kept.control), kept.control_path, kept.control_port)
     os.set_inheritable(kept.lock, False)
     hold = Hold([resume.socket_of(fd) for fd in kept.listen], endpoint, Lock(kept.lock))
-    this = _Run(plan, hold, _code(), launch, make_log(launch))
+    file = kept.file if kept.file is not None and len(kept.file) == 4 else None
+    this = _Run(plan, hold, replace(_code(), file=file), launch, make_log(launch))
 
     async def announce(_supervisor: Supervisor) -> None:
         this.log.event("renewed", pid=os.getpid(), version=__version__)

@@ -9,6 +9,13 @@ from llr.control.params import Kind, Param
 from llr.control.report import refuse
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Of a fixed width: without one argparse imports shutil for each parser to ask the terminal."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=100)
+
+
 class Parser(argparse.ArgumentParser):
     """An argparse parser that raises `Refused` instead of leaving the process."""
 
@@ -77,7 +84,7 @@ def _reader(param: Param) -> Callable[[str], object]:
 
 def build(prog: str, params: Iterable[Param]) -> Parser:
     """Returns the parser of one command; it reads canonical `--name=value` flags and positional words."""
-    parser = Parser(prog=prog, add_help=False, allow_abbrev=False)
+    parser = Parser(prog=prog, add_help=False, allow_abbrev=False, formatter_class=_Formatter)
     for param in params:
         if param.positional:
             parser.add_argument(param.dest, nargs="?", default=param.default, type=_reader(param), help=param.summary)

@@ -1,7 +1,6 @@
 """Which address to listen on: flag, then environment, then config, then the default; and who sits on a port."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -111,6 +110,8 @@ def _holds(pid: str, links: set[str]) -> bool:
 def _lsof_pids(port: int) -> set[int]:
     if sys.platform == "win32":
         return set()
+    import subprocess
+
     try:
         done = subprocess.run(
             ["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-t"],

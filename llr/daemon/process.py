@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +31,8 @@ def start_time(pid: int) -> str | None:
         return f"ticks:{fields[19]}"
     if os.path.isdir("/proc/self"):
         return None
+    import subprocess
+
     try:
         done = subprocess.run(
             ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, timeout=5, check=False

@@ -33,11 +33,15 @@ class Plan:
     drain_s: float = 30.0
     handover_drain_s: float = 3600.0
     ready_s: float = 12.0
+    binary_watch_s: float = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The descriptors and children that outlive an exec. A worker is (pid, descriptor of its link, version)."""
+    """The descriptors and children that outlive an exec. A worker is (pid, descriptor of its link, version).
+
+    `file` is the identity of the archive that `snapshot` was copied from.
+    """
 
     plan: Plan
     listen: tuple[int, ...]
@@ -47,6 +51,7 @@ class Kept:
     control_port: int | None = None
     workers: tuple[tuple[int, int, str], ...] = ()
     snapshot: int | None = None
+    file: tuple[int, ...] | None = None
 
     def all_fds(self) -> list[int]:
         """Returns every descriptor that must stay open."""
@@ -89,6 +94,7 @@ def _plan(raw: Mapping[str, JSON]) -> Plan:
         drain_s=_seconds(raw.get("drain_s"), 30.0),
         handover_drain_s=_seconds(raw.get("handover_drain_s"), 3600.0),
         ready_s=_seconds(raw.get("ready_s"), 12.0),
+        binary_watch_s=_seconds(raw.get("binary_watch_s"), 15.0),
     )
 
 
@@ -119,6 +125,7 @@ def from_env(environ: MutableMapping[str, str]) -> Kept | None:
         control_port=raw.get("control_port"),
         workers=tuple(_worker(row) for row in workers),
         snapshot=raw.get("snapshot"),
+        file=_numbers(raw.get("file")) or None,
     )
 
 

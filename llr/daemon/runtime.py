@@ -10,7 +10,7 @@ from llr.daemon import channel, signals
 from llr.daemon.channel import Answer, Ask
 from llr.daemon.link import Link
 from llr.daemon.log import Log
-from llr.daemon.serving import Build, Serving
+from llr.daemon.serving import RELEASE, Build, Serving
 from llr.daemon.workers import LINK_FD
 
 
@@ -75,6 +75,10 @@ async def run_worker(build: Build, sockets: list[socket.socket], log: Log, link_
         log.warn("parent-gone", pid=os.getpid())
     signals.install({"SIGTERM": lambda: os._exit(143)})
     await serving.drain(runtime.deadline_s, keep_idle=runtime.keep_idle)
+    last = await channel.answer(serving.app.routes, Ask("POST", RELEASE))
+    if last.status == 200:
+        await link.note({"state": last.body})
+    await serving.close()
     parent_gone.cancel()
     asked.cancel()
     link.close()

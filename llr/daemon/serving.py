@@ -10,12 +10,17 @@ from llr.net.limits import ServerLimits
 from llr.net.server import Server, serve
 from llr.wire.http import Handler
 
+# Rows that pass routing state on at a hand-over; for processes only, not for the owner.
+RELEASE = "/state/release"
+ABSORB = "/state/absorb"
+
 
 @dataclass(frozen=True, slots=True)
 class App:
     """What a composition root builds. `routes` are rows of the control channel; `aclose` gives everything back.
 
-    `routes` holds at least `GET /status` (a JSON object) and `POST /reload`.
+    `routes` holds at least `GET /status` (a JSON object) and `POST /reload`. Where state must pass from process to
+    process, it also holds RELEASE (state is kept for others no more; the answer is all of it) and ABSORB.
     """
 
     handler: Handler
@@ -51,13 +56,12 @@ class Serving:
         return sum(server.requests for server in self._servers)
 
     async def drain(self, deadline_s: float, *, keep_idle: bool = False) -> None:
-        """Stops accepting, lets requests end for at most `deadline_s`, then closes everything.
+        """Stops accepting and lets requests end for at most `deadline_s`; the app stays until `close`.
 
         `keep_idle` leaves idle connections open: a successor listens already, and closing them would race with
         requests that their clients are about to send.
         """
         await asyncio.gather(*(server.drain(deadline_s, keep_idle=keep_idle) for server in self._servers))
-        await self.close()
 
     async def close(self) -> None:
         """Closes servers and app at once."""

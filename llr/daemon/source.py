@@ -1,19 +1,37 @@
 """Where child processes get their code: the private copy of the archive, or the same module as this process."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from llr.daemon import snapshot, spawn
 from llr.daemon.snapshot import Snapshot
 from llr.daemon.spawn import Launcher
 
+# What tells one version of a file from the next: device, inode, size, modification time.
+Identity: TypeAlias = tuple[int, int, int, int]
+
+
+def identity(path: str) -> Identity | None:
+    """Returns what the file at `path` is at this moment, None when there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Code that children are started from. `copy` is None where the program lies in plain folders."""
+    """Code that children are started from. `copy` is None where the program lies in plain folders.
+
+    `file` tells which version of the archive was copied, None when nobody knows any more.
+    """
 
     launcher: Launcher
     copy: Snapshot | None = None
+    file: Identity | None = None
 
     def command(self, args: Sequence[str]) -> list[str]:
         """Returns the command line of a child with `args`."""
@@ -41,9 +59,10 @@ def own() -> Source:
         return Source(launcher)
     if snapshot.is_private(path):
         return Source(launcher, snapshot.adopt(path))
+    file = identity(path)
     copy = snapshot.take(path)
     snapshot.run_from(path, copy.path)
-    return Source(launcher, copy)
+    return Source(launcher, copy, file)
 
 
 def newest(current: Source, cli_path: str) -> Source:
@@ -53,4 +72,5 @@ def newest(current: Source, cli_path: str) -> Source:
     """
     if current.copy is None or not cli_path:
         return Source(current.launcher)
-    return Source(current.launcher, snapshot.take(cli_path))
+    file = identity(cli_path)
+    return Source(current.launcher, snapshot.take(cli_path), file)

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 
 from llr import __version__
 from llr.base.jsonio import JSON
-from llr.daemon import channel, instance, respawn, resume, signals, spawn, workers
+from llr.daemon import channel, instance, resume, signals, spawn, workers
 from llr.daemon.channel import Answer, Ask, Endpoint
+from llr.daemon.crew import Crew
 from llr.daemon.instance import Lock
 from llr.daemon.log import Log
 from llr.daemon.resume import Kept, Plan
 from llr.daemon.runtime import process_facts
-from llr.daemon.serving import App, Build, Serving
-from llr.daemon.source import Source, newest
+from llr.daemon.serving import ABSORB, RELEASE, App, Build, Serving
+from llr.daemon.source import Source, identity, newest
 from llr.daemon.workers import Worker
 from llr.net.limits import ServerLimits
 from llr.net.server import Server, serve
-from llr.wire.http import Request, Response
 
 
 class StartFailed(Exception):
@@ -64,7 +64,7 @@ class Supervisor:
         self.source = source
         self.log = log
         self.local: Serving | None = None
-        self.workers: list[Worker] = []
+        self.crew = Crew(plan, hold.sockets, log)
         self._build = build
         self._merges = merges or {}
         # Sources of earlier hand-overs: this very process may still import from one of them.
@@ -72,12 +72,10 @@ class Supervisor:
         self._retiring: list[Worker] = []
         self._draining: Serving | None = None
         self._control: Server | None = None
-        self._unavailable: list[Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: asyncio.Future[int] | None = None
         self._stopping = False
         self._handing_over = False
-        self._failed_at: list[float] = []
         self._began = time.time()
 
     # --- life -------------------------------------------------------------------------------------------------
@@ -101,6 +99,8 @@ class Supervisor:
         handler = channel.http_handler(self.answer, self._nonce())
         self._control = await serve(handler, self.hold.endpoint.sock.dup(), ServerLimits())
         self._write_state()
+        if self.plan.instance.watch_binary and self.plan.cli_path and self.source.copy is not None:
+            self._keep(self._watch_binary())
         await announce(self)
         code = await self._ended
         await self._control.close()
@@ -108,14 +108,12 @@ class Supervisor:
 
     async def _come_up(self, kept: Kept | None) -> None:
         if kept is not None:
-            self.workers = [await workers.adopt(*row) for row in kept.workers]
-            for worker in self.workers:
-                self._keep(self._watch(worker))
+            self.crew.take_on([await workers.adopt(*row) for row in kept.workers], self.source)
         elif self.plan.workers > 1:
-            fresh, why = await self._start_workers(self.source, self.plan.workers)
+            fresh, why = await self.crew.start(self.source, self.plan.workers)
             if why is not None:
                 raise StartFailed(why)
-            self._take_on(fresh)
+            self.crew.take_on(fresh, self.source)
         else:
             self.local = await Serving.start(await self._build(), self.hold.sockets)
 
@@ -147,7 +145,7 @@ class Supervisor:
     def _on_stop_signal(self, code: int) -> None:
         if self._stopping:
             self.log.warn("stopping-at-once")
-            for worker in [*self.workers, *self._retiring]:
+            for worker in [*self.crew.workers, *self._retiring]:
                 worker.kill()
             self._end(code)
         else:
@@ -164,11 +162,12 @@ class Supervisor:
         self._stopping = True
         self.log.event("stopping", deadline_s=deadline_s)
         servings = [serving for serving in (self.local, self._draining) if serving is not None]
-        children = [*self.workers, *self._retiring]
-        await self._close_unavailable()
+        children = [*await self.crew.lay_off(), *self._retiring]
         await asyncio.gather(
             *(serving.drain(deadline_s) for serving in servings), *(child.drain(deadline_s) for child in children)
         )
+        for serving in servings:
+            await serving.close()
         self._end(0)
 
     def give_back(self) -> None:
@@ -180,75 +179,6 @@ class Supervisor:
         self.hold.lock.release()
         for source in (*self._left, self.source):
             source.discard()
-
-    # --- workers ----------------------------------------------------------------------------------------------
-
-    async def _start_workers(self, source: Source, count: int) -> tuple[list[Worker], str | None]:
-        """Returns the ready workers, or none and the reason why they did not get ready."""
-        fresh: list[Worker] = []
-        why: str | None = None
-        try:
-            for _ in range(count):
-                fresh.append(await self._spawn(source))
-        except OSError as exc:
-            why = exc.strerror or str(exc)
-        if why is None:
-            answers = await asyncio.gather(*(worker.wait_ready(self.plan.ready_s) for worker in fresh))
-            why = next((answer for answer in answers if answer is not None), None)
-        if why is None:
-            return fresh, None
-        for worker in fresh:
-            worker.kill()
-            await worker.reap()
-        return [], why
-
-    async def _spawn(self, source: Source) -> Worker:
-        env = {**os.environ, "LLM_ROUTER_CLI_PATH": self.plan.cli_path} if self.plan.cli_path else dict(os.environ)
-        return await workers.start(source.command(self.plan.worker_args), env, self.hold.sockets, source.fds)
-
-    def _take_on(self, fresh: Sequence[Worker]) -> None:
-        for worker in fresh:
-            self.workers.append(worker)
-            self.log.event("worker-ready", pid=worker.pid, version=worker.version)
-            self._keep(self._watch(worker))
-
-    async def _watch(self, worker: Worker) -> None:
-        """Replaces the worker when it ends without being asked to."""
-        await worker.gone.wait()
-        if worker.retiring or self._stopping:
-            return
-        code = await worker.reap()
-        if worker in self.workers:
-            self.workers.remove(worker)
-        self.log.warn("worker-ended", pid=worker.pid, code=code)
-        await self._replace()
-
-    async def _replace(self) -> None:
-        while not self._stopping:
-            now = time.monotonic()
-            self._failed_at = respawn.recent([*self._failed_at, now], now)
-            if respawn.hopeless(self._failed_at) and not self.workers:
-                await self._open_unavailable()
-            await asyncio.sleep(respawn.pause_s(len(self._failed_at)))
-            if self._stopping:
-                return
-            fresh, why = await self._start_workers(self.source, 1)
-            if why is None:
-                await self._close_unavailable()
-                self._take_on(fresh)
-                return
-            self.log.error("worker-not-ready", reason=why)
-
-    async def _open_unavailable(self) -> None:
-        if self._unavailable:
-            return
-        self.log.error("no-worker", advice="answering 503 until one can be started")
-        self._unavailable = [await serve(_say_unavailable, sock.dup(), ServerLimits()) for sock in self.hold.sockets]
-
-    async def _close_unavailable(self) -> None:
-        servers, self._unavailable = self._unavailable, []
-        for server in servers:
-            await server.close()
 
     # --- hand-over --------------------------------------------------------------------------------------------
 
@@ -271,14 +201,14 @@ class Supervisor:
         why = await asyncio.to_thread(spawn.preflight, command, dict(os.environ), source.fds)
         fresh: list[Worker] = []
         if why is None:
-            fresh, why = await self._start_workers(source, max(self.plan.workers, 1))
+            fresh, why = await self.crew.start(source, max(self.plan.workers, 1))
         if why is not None:
             source.discard()
             return self._not_handed_over(why)
-        old, self.workers = self.workers, []
-        self._take_on(fresh)
+        old = self.crew.replace_all(fresh, source)
         self._retiring.extend(old)
         self._draining, self.local = self.local, None
+        await self._pass_state(old, self._draining, fresh)
         self._left.append(self.source)
         self.source = source
         self._keep(self._retire(old, self._draining))
@@ -291,14 +221,33 @@ class Supervisor:
         text = f"The new process did not get ready, the old one goes on: {why}"
         return channel.problem(500, "hand-over-failed", text)
 
+    async def _pass_state(self, old: Sequence[Worker], serving: Serving | None, fresh: Sequence[Worker]) -> None:
+        """Has the old processes keep state for others no more, and gives what they know to the new ones."""
+        ask = Ask("POST", RELEASE)
+        answers = [await worker.ask(ask) for worker in old]
+        if serving is not None:
+            answers.append(await channel.answer(serving.app.routes, ask))
+        for reply in answers:
+            if reply.status == 200:
+                await self._absorb(reply.body, fresh)
+
+    async def _absorb(self, state: JSON, fresh: Sequence[Worker]) -> None:
+        if state is not None:
+            for worker in fresh:
+                await worker.ask(Ask("POST", ABSORB, {}, state))
+
     async def _retire(self, old: Sequence[Worker], serving: Serving | None) -> None:
         wait_s = self.plan.handover_drain_s
         drains: list[Awaitable[None]] = [worker.drain(wait_s, keep_idle=True) for worker in old]
         if serving is not None:
             drains.append(serving.drain(wait_s, keep_idle=True))
         await asyncio.gather(*drains)
+        if serving is not None:
+            await self._pass_state((), serving, self.crew.workers)
+            await serving.close()
         for worker in old:
             self._retiring.remove(worker)
+            await self._absorb(worker.state, self.crew.workers)
         if self._draining is serving:
             self._draining = None
         if not self._retiring and self._draining is None and not self._stopping:
@@ -306,7 +255,7 @@ class Supervisor:
 
     async def _become_new(self) -> None:
         """Replaces this process's own image by the new code; pid, sockets, lock and workers stay."""
-        if not all(worker.is_ready for worker in self.workers):
+        if not self.crew.all_ready:
             return
         kept = self._kept()
         command = self.source.command(self.plan.parent_args)
@@ -330,9 +279,25 @@ class Supervisor:
             lock=self.hold.lock.fd,
             control_path=self.hold.endpoint.path,
             control_port=self.hold.endpoint.port,
-            workers=tuple((worker.pid, worker.sock.fileno(), worker.version) for worker in self.workers),
+            workers=tuple((worker.pid, worker.sock.fileno(), worker.version) for worker in self.crew.workers),
             snapshot=copy.fd if copy is not None else None,
+            file=self.source.file,
         )
+
+    async def _watch_binary(self) -> None:
+        """Hands over to a new program file once two looks in a row agree on it; a bad one is tried once."""
+        tried, pending = self.source.file or identity(self.plan.cli_path), None
+        while True:
+            await asyncio.sleep(self.plan.binary_watch_s)
+            found = identity(self.plan.cli_path)
+            if found is None or found in (tried, self.source.file):
+                pending = None
+            elif found != pending:
+                pending = found
+            else:
+                tried, pending = found, None
+                self.log.event("program-file-changed", path=self.plan.cli_path)
+                await self.hand_over()
 
     # --- control ----------------------------------------------------------------------------------------------
 
@@ -352,9 +317,11 @@ class Supervisor:
                 return await self._pass_on(ask)
 
     async def _pass_on(self, ask: Ask) -> Answer:
+        if ask.path in (RELEASE, ABSORB):
+            return channel.problem(404, "not-found", f"The control channel has no {ask.path}.")
         if self.local is not None:
             return await channel.answer(self.local.app.routes, ask)
-        ready = [worker for worker in self.workers if worker.is_ready]
+        ready = self.crew.ready
         if not ready:
             return channel.problem(503, "no-worker", "No worker process is ready.")
         answers = await asyncio.gather(*(worker.ask(ask) for worker in ready))
@@ -366,7 +333,7 @@ class Supervisor:
             processes: list[JSON] = [dict(process_facts(self.local))]
         else:
             shown = await self._pass_on(Ask("GET", "/status"))
-            ready = [worker for worker in self.workers if worker.is_ready]
+            ready = self.crew.ready
             answers = await asyncio.gather(*(worker.ask(Ask("GET", "/process")) for worker in ready))
             processes = [reply.body for reply in answers if reply.status == 200]
         facts: dict[str, JSON] = {
@@ -385,12 +352,6 @@ class Supervisor:
 
     async def _hand_over_by_signal(self) -> None:
         await self.hand_over()
-
-
-async def _say_unavailable(_request: Request) -> Response:
-    body = b'{"error":"Router backend unavailable","message":"No worker process could be started. See the log."}'
-    headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
-    return Response(503, headers, body, close=True)
 
 
 __all__ = ["App", "Hold", "StartFailed", "Supervisor"]

@@ -21,7 +21,7 @@ _REAP_STEPS = 500
 
 
 class Worker:
-    """A child at the other end of a link. `failure` tells why it did not become ready."""
+    """A child at the other end of a link. `failure` tells why it did not become ready, `state` what it left behind."""
 
     def __init__(self, pid: int, sock: socket.socket, child: "subprocess.Popen[bytes] | None" = None) -> None:
         self.pid = pid
@@ -29,6 +29,7 @@ class Worker:
         self.version = ""
         self.started_at = time.time()
         self.failure = ""
+        self.state: JSON = None
         self.retiring = False
         self.ready = asyncio.Event()
         self._child = child
@@ -52,6 +53,8 @@ class Worker:
         if "failed" in note:
             self.failure = str(note["failed"])
             self.ready.set()
+        elif "state" in note:
+            self.state = note["state"]
         elif "ready" in note:
             self.version = str(note.get("version", ""))
             self.ready.set()
