@@ -243,12 +243,15 @@ async def test_the_environments_proxy_is_used_but_not_for_loopback() -> None:
         heads.append((await read_request(reader))[0])
         writer.write(OK)
 
-    async with upstream(serve_all) as port, upstream(answering_proxy) as proxy_port:
-        async with client({"HTTP_PROXY": f"http://127.0.0.1:{proxy_port}"}) as net:
-            assert await whole(await net.send(post(port), timeouts=QUICK)) == b"ok"
-            assert heads == []
-            far = Origin("http", "api.example", 8080)
-            assert await whole(await net.send(post(0, origin=far), timeouts=QUICK)) == b"ok"
+    async with (
+        upstream(serve_all) as port,
+        upstream(answering_proxy) as proxy_port,
+        client({"HTTP_PROXY": f"http://127.0.0.1:{proxy_port}"}) as net,
+    ):
+        assert await whole(await net.send(post(port), timeouts=QUICK)) == b"ok"
+        assert heads == []
+        far = Origin("http", "api.example", 8080)
+        assert await whole(await net.send(post(0, origin=far), timeouts=QUICK)) == b"ok"
     assert heads[0].startswith(b"POST http://api.example:8080/v1 HTTP/1.1\r\nhost: api.example:8080\r\n")
     assert b"proxy-authorization" not in heads[0]
 
