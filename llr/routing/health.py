@@ -58,7 +58,7 @@ def diagnosis(candidate: Candidate, state: Snapshot, now: float) -> Diagnosis:
         (key, reason, end)
         for key, record in ((candidate.key, own), (candidate.credential_key, shared))
         if record is not None
-        for reason, end in _time_outs(record, now)
+        for reason, end in time_outs(record, now)
     ]
     factor = health_factor(own)
     until_at = max((end for _, _, end in ends), default=0.0)
@@ -82,7 +82,7 @@ def health_factor(record: Health | None) -> float:
     return min(1.0, max(0.05, min(1.0, max(0.05, score or 1.0)) / (1.0 + 0.5 * record.failures)))
 
 
-def _time_outs(record: Health, now: float) -> list[tuple[str, float]]:
+def time_outs(record: Health, now: float) -> list[tuple[str, float]]:
     """Returns (reason, end) of every time-out, those too far ahead to be real left out: the clock was set back."""
     believable = now + MAX_COOLDOWN_S + CANDIDATE_TTL_S
     ends = [("circuit", record.open_until_at), *record.cooldowns.items()]

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 
 from llr.config.schema import Window
 from llr.routing.health import PROBE_S
@@ -69,8 +70,7 @@ def _months(size: int, now: float) -> Span:
     return Span(f"month:{size}:{start.isoformat()[:7]}", _midnight(start), _midnight(end))
 
 
-@dataclass(frozen=True, slots=True)
-class Gauge:
+class Gauge(NamedTuple):
     """One cap in its present window. `counts_tokens`: the cap is on input + output tokens, else on requests."""
 
     key: BucketKey
@@ -146,8 +146,7 @@ def _slots(route: Route, candidate: Candidate) -> Iterator[Slot]:
         yield Slot(slot_key("alias", route.ref), route.max_concurrency, "alias")
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
+class Room(NamedTuple):
     """What is left for a candidate: the smallest share of its caps, and when the last exhausted one starts anew."""
 
     ratio: float = 1.0
@@ -162,13 +161,14 @@ def room(gauges: tuple[Gauge, ...], slots: tuple[Slot, ...], state: Snapshot) ->
     """Returns what is left; a window nobody counted in is full."""
     ratio, until_at = 1.0, 0.0
     used = state.usage
-    if used:
-        for gauge in gauges:
-            left = gauge.limit - used.get(gauge.key, 0)
+    for key, limit, end_at, _, _ in gauges if used else ():
+        count = used.get(key)
+        if count:
+            left = limit - count
             if left <= 0:
-                ratio, until_at = 0.0, max(until_at, gauge.end_at)
-            else:
-                ratio = min(ratio, left / gauge.limit)
+                ratio, until_at = 0.0, max(until_at, end_at)
+            elif left < ratio * limit:
+                ratio = left / limit
     leases = state.leases
     full = bool(leases) and any(leases.get(slot.key, 0) >= slot.limit for slot in slots)
     return Room(ratio, until_at, full) if ratio < 1.0 or full else UNLIMITED

@@ -64,11 +64,11 @@ class Plan:
 
 
 class Entry:
-    """One candidate while it is ranked."""
+    """One candidate while it is ranked; never changed once made."""
 
-    __slots__ = ("candidate", "diagnosis", "health", "ratio", "reasons", "room", "until_at", "weight")
+    __slots__ = ("candidate", "diagnosis", "health", "ratio", "reasons", "room", "until_at", "weight", "window")
 
-    def __init__(self, candidate: Candidate, found: Diagnosis, left: Room) -> None:
+    def __init__(self, candidate: Candidate, found: Diagnosis = HEALTHY, left: Room = UNLIMITED) -> None:
         self.candidate = candidate
         self.diagnosis = found
         self.room = left
@@ -76,6 +76,7 @@ class Entry:
         self.weight = weight if weight is not None and weight > 0 else 1.0
         self.health = found.factor
         self.ratio = left.ratio
+        self.window = max(0, candidate.model.context_window or 0)
         self.reasons: tuple[str, ...] = ()
         self.until_at = 0.0
         if found is not HEALTHY or left is not UNLIMITED:
@@ -117,36 +118,38 @@ def plan(route: Route, state: Snapshot, *, now: float, need: Need = NO_NEED) -> 
     if not eligible:
         eligible = _least_bad(entries)
         recovers_at = eligible[0].until_at if eligible else None
-    order, cursor = _ranked(route, eligible, state, need)
-    ops: tuple[Op, ...] = () if cursor is None else (SetCursor(route.key, cursor),)
+    ranked, rest = arrange(route, eligible, need)
+    order, ops = _turn(route, ranked, state)
+    order += rest
     sticky = False
     if need.session is not None and route.affinity != "off":
         healthy = order if recovers_at is None else []
-        keys = [entry.candidate.key for entry in healthy if _fits(entry, need)]
+        keys = [entry.candidate.key for entry in healthy if not 0 < entry.window < need.context_tokens]
         found = pinned(route, state, need.session, keys, [entry.candidate.key for entry in healthy])
         ops += unpin_ops(route, need.session) if found.gone else ()
         if found.key is not None:
             order.sort(key=lambda entry: entry.candidate.key != found.key)
             sticky = True
-    tried = {id(entry) for entry in order}
-    skipped = _unfit(route) + tuple(
-        Skip(entry.candidate, entry.reasons, entry.until_at) for entry in entries if id(entry) not in tried
-    )
-    candidates = tuple(entry.candidate for entry in order)
+    candidates = tuple([entry.candidate for entry in order])
+    skipped = _unfit(route) + _left_out(entries, order)
     return Plan(candidates, skipped, ops, _probes(order, recovers_at), recovers_at, sticky)
 
 
 def weigh(route: Route, laid: Layout, state: Snapshot, now: float) -> list[Entry]:
     """Returns an entry per tryable candidate, in the route's order."""
+    usual: list[Entry] | None = route.memo.get("entries")
+    if usual is None:
+        usual = route.memo["entries"] = [Entry(candidate) for candidate in route.tryable]
     sick, capped = bool(state.health), laid.capped and bool(state.usage or state.leases)
-    return [
-        Entry(
-            candidate,
-            diagnosis(candidate, state, now) if sick else HEALTHY,
-            room(laid.gauges[place], laid.slots[place], state) if capped else UNLIMITED,
-        )
-        for place, candidate in enumerate(route.tryable)
-    ]
+    if not sick and not capped:
+        return usual
+    entries: list[Entry] = []
+    for place, entry in enumerate(usual):
+        found = diagnosis(entry.candidate, state, now) if sick else HEALTHY
+        left = room(laid.gauges[place], laid.slots[place], state) if capped else UNLIMITED
+        changed = found is not HEALTHY or left is not UNLIMITED
+        entries.append(Entry(entry.candidate, found, left) if changed else entry)
+    return entries
 
 
 def _without_choice(route: Route) -> Plan:
@@ -168,8 +171,15 @@ def _least_bad(entries: Sequence[Entry]) -> list[Entry]:
     return sorted(cooling, key=lambda entry: entry.until_at)
 
 
-def _ranked(route: Route, eligible: Sequence[Entry], state: Snapshot, need: Need) -> tuple[list[Entry], int | None]:
-    """Returns the eligible entries in order and the next cursor.
+def _left_out(entries: Sequence[Entry], order: Sequence[Entry]) -> tuple[Skip, ...]:
+    if len(order) == len(entries):
+        return ()
+    tried = {id(entry) for entry in order}
+    return tuple(Skip(one.candidate, one.reasons, one.until_at) for one in entries if id(one) not in tried)
+
+
+def arrange(route: Route, eligible: Sequence[Entry], need: Need) -> tuple[list[Entry], list[Entry]]:
+    """Returns the entries the strategy orders, and those that follow them in the given order.
 
     Primaries before fallbacks; where windows matter, what is known to be too small comes after everything that fits.
     """
@@ -177,44 +187,36 @@ def _ranked(route: Route, eligible: Sequence[Entry], state: Snapshot, need: Need
     spare = [entry for entry in eligible if entry.candidate.tier is not Tier.PRIMARY]
     if not active:
         active, spare = spare, []
-    if need.context_tokens <= 0 or route.type is RouteType.DIRECT or len(eligible) < 2:
-        chosen, cursor = _by_strategy(route, active, state)
-        return chosen + spare, cursor
-    fits = [entry for entry in active if _window(entry) >= need.context_tokens]
-    unknown = [entry for entry in active if _window(entry) <= 0]
-    small = [entry for entry in active if 0 < _window(entry) < need.context_tokens]
-    spare_fits = [entry for entry in spare if _window(entry) >= need.context_tokens]
-    rest = [entry for entry in spare if _window(entry) < need.context_tokens]
-    if fits or unknown:
-        chosen, cursor = _by_strategy(route, fits + unknown, state)
-        return chosen + spare_fits + small + rest, cursor
-    small.sort(key=_window, reverse=True)
+    required = need.context_tokens
+    if required <= 0 or route.type is RouteType.DIRECT or len(eligible) < 2:
+        return active, spare
+    small = [entry for entry in active if 0 < entry.window < required]
+    spare_fits = [entry for entry in spare if entry.window >= required]
+    rest = [entry for entry in spare if entry.window < required]
+    if len(small) < len(active):
+        fits = [entry for entry in active if entry.window >= required]
+        unknown = [entry for entry in active if not entry.window]
+        return fits + unknown, spare_fits + small + rest
+    small.sort(key=lambda entry: entry.window, reverse=True)
     if spare_fits:
-        return spare_fits + small + rest, None
-    chosen, cursor = _by_strategy(route, small, state)
-    return chosen + rest, cursor
+        return spare_fits[:1], spare_fits[1:] + small + rest
+    return small, rest
 
 
-def _by_strategy(route: Route, entries: list[Entry], state: Snapshot) -> tuple[list[Entry], int | None]:
-    if len(entries) < 2:
-        return entries, None
+def _turn(route: Route, ranked: list[Entry], state: Snapshot) -> tuple[list[Entry], tuple[Op, ...]]:
+    """Returns the ranked entries as the strategy orders them, and the op that moves the cursor on."""
+    if len(ranked) < 2:
+        return ranked, ()
     strategy = STRATEGIES.get(route.strategy, STRATEGIES["ordered"])
-    return strategy(entries, state.cursors.get(route.key, 0))
-
-
-def _window(entry: Entry) -> int:
-    return entry.candidate.model.context_window or 0
-
-
-def _fits(entry: Entry, need: Need) -> bool:
-    return not 0 < _window(entry) < need.context_tokens
+    order, cursor = strategy(ranked, state.cursors.get(route.key, 0))
+    return order, () if cursor is None else (SetCursor(route.key, cursor),)
 
 
 def _probes(order: Sequence[Entry], recovers_at: float | None) -> Mapping[str, tuple[str, ...]]:
     """Returns which half-open tries to take: none unless a healthy candidate can serve those who find it taken."""
     if recovers_at is not None:
         return _NO_PROBES
-    waiting = [entry for entry in order if entry.diagnosis.condition is Condition.HALF_OPEN]
+    waiting = [entry for entry in order if entry.diagnosis is not HEALTHY and entry.diagnosis.probes]
     if not waiting or len(waiting) == len(order):
         return _NO_PROBES
     return {entry.candidate.key: entry.diagnosis.probes for entry in waiting}

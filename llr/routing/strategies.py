@@ -4,7 +4,7 @@ Law: pure. A strategy gets at least two entries and returns their order and the 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Protocol, TypeVar
 
@@ -52,13 +52,26 @@ def round_robin(entries: Sequence[E], cursor: int) -> tuple[list[E], int | None]
 
 def weighted(entries: Sequence[E], cursor: int) -> tuple[list[E], int | None]:
     """Returns the entries in turns according to weight and health."""
-    return _turn(entries, cursor, slots([entry.weight * entry.health for entry in entries]))
+    return _turn(entries, cursor, slots([_healthy_weight(entry) for entry in entries]))
 
 
 def quota_aware(entries: Sequence[E], cursor: int) -> tuple[list[E], int | None]:
     """Returns the entries in turns according to weight, health and what is left of their caps."""
-    shares = [entry.weight * entry.health * min(1.0, max(0.0, entry.ratio)) for entry in entries]
-    return _turn(entries, cursor, slots(shares))
+    return _turn(entries, cursor, slots([_weight_left(entry) for entry in entries]))
+
+
+def _healthy_weight(entry: Weighed) -> float:
+    return entry.weight * entry.health
+
+
+def _weight_left(entry: Weighed) -> float:
+    return entry.weight * entry.health * entry.ratio
+
+
+_POWERS: Mapping[str, Callable[[Weighed], float]] = {
+    "weighted-rr": _healthy_weight,
+    "quota-aware-weighted-rr": _weight_left,
+}
 
 
 STRATEGIES: Mapping[str, Strategy] = {
@@ -69,21 +82,30 @@ STRATEGIES: Mapping[str, Strategy] = {
 }
 
 
+def shares(strategy: str, entries: Sequence[Weighed]) -> list[float]:
+    """Returns how often each entry comes first, as a fraction of all turns."""
+    if strategy == "round-robin":
+        return [1.0 / len(entries)] * len(entries)
+    if strategy not in _POWERS or len(entries) < 2:
+        return [1.0 if place == 0 else 0.0 for place in range(len(entries))]
+    wheel = slots([_POWERS[strategy](entry) for entry in entries])
+    return [count / sum(wheel) for count in wheel]
+
+
 def slots(effective: Sequence[float]) -> list[int]:
     """Returns the wheel: a whole number of slots for each share, at least 1, about 512 in all, no common divisor.
 
     Shares under a hundredth are scaled up first, so that fractional weights keep their proportion.
     """
-    positive = [share for share in effective if share > 0]
-    scale = max(100.0, 1.0 / min(positive)) if positive else 100.0
-    scale = min(scale, 1e9)
-    wheel = [max(1, math.floor(min(share * scale, 1e15) + 0.5)) for share in effective]
+    least = min(effective)
+    scale = 100.0 if least >= 0.01 else min(1.0 / max(least, 1e-9), 1e9)
+    wheel = [max(1, int(share * scale + 0.5)) for share in effective]
     divisor = math.gcd(*wheel)
     wheel = [count // divisor for count in wheel]
     total = sum(wheel)
     if total > MAX_SLOTS:
         factor = total / MAX_SLOTS
-        wheel = [max(1, math.floor(count / factor + 0.5)) for count in wheel]
+        wheel = [max(1, int(count / factor + 0.5)) for count in wheel]
     return wheel
 
 

@@ -133,7 +133,7 @@ class RedisStore:
             await self._client.aclose()
 
     def _pattern(self, tail: str) -> str:
-        return "".join(f"[{char}]" if char in "*?[]^\\" else char for char in self._prefix) + tail
+        return "".join(f"\\{char}" if char in "*?[]^\\" else char for char in self._prefix) + tail
 
     def _arguments(self, ops: Sequence[Op], now: float) -> tuple[str, ...]:
         return (str(millis(now)), json.dumps([_ENCODE[type(op)](op) for op in ops]), *self._tail)
