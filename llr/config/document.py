@@ -114,19 +114,13 @@ def _position(text: str, index: int) -> tuple[int, int]:
 
 
 def _depth(value: JSON) -> int:
-    """Returns how deeply objects and arrays nest, found without recursion."""
-    deepest, level = 0, [value]
-    while level:
-        deepest += 1
-        level = [
-            child
-            for item in level
-            if isinstance(item, dict | list)
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-        if deepest > MAX_DEPTH + 1:
-            break
-    return deepest - 1
+    """Returns how deeply objects and arrays nest, counted without recursion and not far beyond the limit."""
+    depth, level = 0, [value] if isinstance(value, dict | list) else []
+    while level and depth <= MAX_DEPTH:
+        depth += 1
+        inner = [child for item in level for child in (item.values() if isinstance(item, dict) else item)]
+        level = [child for child in inner if isinstance(child, dict | list)]
+    return depth
 
 
 def write_document(doc: Doc) -> bytes:

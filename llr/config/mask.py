@@ -36,7 +36,7 @@ def masked_headers(headers: Mapping[str, JSON]) -> dict[str, JSON]:
 
 def masked_text(text: str) -> str:
     """Returns text without the user-info of a URL and without anything shaped like a key."""
-    return scrub(_USERINFO.sub(r"\1***@", text))
+    return scrub(_USERINFO.sub(r"\1[redacted]@", text))
 
 
 def is_secret_name(name: str) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llr.base.names import ProviderFormat
+from llr.base.names import AliasId, ProviderFormat
 from llr.base.redact import Secret
 from llr.config.keys import KEYS
 from llr.config.parse import parse_config
@@ -71,7 +71,7 @@ def test_an_empty_document_is_a_config() -> None:
     assert parsed.issues == ()
     assert parsed.config is not None
     assert parsed.config.version == 2
-    assert parsed.config.aliases["default"].targets == ()
+    assert parsed.config.aliases[AliasId("default")].targets == ()
 
 
 @pytest.mark.parametrize(
@@ -424,7 +424,12 @@ def test_the_activity_log() -> None:
     assert config({"metadata": {"activityLog": {"enabled": "no"}}}).activity_log is False
 
 
-CLAMPS = [("connectMs", 5, 0.1), ("connectMs", 10**9, 120.0), ("firstByteMs", 1, 1.0), ("firstByteMs", 10**9, 3600.0)]
+CLAMPS: list[tuple[str, Any, float]] = [
+    ("connectMs", 5, 0.1),
+    ("connectMs", 10**9, 120.0),
+    ("firstByteMs", 1, 1.0),
+    ("firstByteMs", 10**9, 3600.0),
+]
 CLAMPS += [("idleMs", 1, 1.0), ("idleMs", 10**9, 3600.0), ("idleMs", "5000", 5.0)]
 
 
@@ -504,7 +509,7 @@ def test_local_variants_become_a_provider() -> None:
     assert (model.id, model.context_window) == ("llama", 8192)
     assert model.metadata["availability"] == "missing"
     assert model.metadata["capacityState"] == "fits"
-    assert found.aliases["a"].targets == (AliasTarget("local-models/llama"),)
+    assert found.aliases[AliasId("a")].targets == (AliasTarget("local-models/llama"),)
 
 
 def test_the_config_knows_its_document() -> None:
