@@ -1,31 +1,251 @@
 """The composition root of a serving process: config, store, transport and gateway become one `App`."""
 
+import asyncio
+import logging
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from random import Random
+
+from llr import __version__
 from llr.base.clock import SystemClock
 from llr.base.ids import RandomIds
 from llr.base.jsonio import JSON
+from llr.cli import carrierkey
+from llr.cli.configuration import config_facts
 from llr.cli.launch import Launch
-from llr.control.demo import demo_handler
-from llr.daemon.channel import Answer, Ask
+from llr.cli.stores import Chosen, open_store, state_routes
+from llr.config.schema import Config
+from llr.config.settings import settings as effective
+from llr.control import configfile, issues
+from llr.control.configfile import Loaded
+from llr.control.configwatch import Accepted, ConfigWatch, Refused, Reload
+from llr.control.report import refuse
+from llr.daemon.channel import Answer, Answerer, Ask
 from llr.daemon.log import Log
+from llr.daemon.ports import is_loopback
 from llr.daemon.serving import App, Build
+from llr.gateway.app import Gateway
+from llr.gateway.deps import ConfigHolder, Deps
+from llr.net.client import Client
 from llr.net.limits import ServerLimits
+from llr.net.server import Server
+from llr.providers.auth import StaticCredentials
+from llr.wire.http import Request, Response
 
 
 def builder(launch: Launch, log: Log, limits: ServerLimits) -> Build:
     """Returns what builds the app of this process."""
 
     async def build() -> App:
-        async def close() -> None:
-            return None
-
-        async def status(_ask: Ask) -> Answer:
-            facts: dict[str, JSON] = {"configPath": launch.config_path, "demo": launch.demo}
-            return Answer(200, facts)
-
-        async def reload(_ask: Ask) -> Answer:
-            return Answer(200, {"changed": False, "issues": []})
-
-        handler = demo_handler(RandomIds(), SystemClock())
-        return App(handler, close, limits, routes={"GET /status": status, "POST /reload": reload})
+        return await _build(launch, log, limits)
 
     return build
+
+
+async def _build(launch: Launch, log: Log, limits: ServerLimits) -> App:
+    env = dict(os.environ)
+    route_logging(log)
+    upstream: Server | None = None
+    if launch.demo:
+        upstream, loaded = await _demo(env)
+    else:
+        loaded = configfile.load(launch.config_path, env=env)
+    config = loaded.parsed.config
+    if config is None:
+        found_wrong = "; ".join(map(issues.line, loaded.parsed.issues))
+        raise refuse("bad-config", f"{loaded.path} is not usable: {found_wrong}.", "See `llr config validate`.")
+    found = effective(config, env)
+    chosen = open_store(found, demo=launch.demo, workers=launch.workers)
+    clock = SystemClock()
+    client = Client(env)
+    deps = Deps(
+        configs=ConfigHolder(config, found, env=env),
+        store=chosen.store,
+        transport=client,
+        credentials=StaticCredentials(env),
+        clock=clock,
+        rng=Random(),
+        ids=RandomIds(),
+        require_auth=launch.require_auth,
+        bound_hosts=(launch.host,),
+        carrier_key=_carrier_key(launch, config, log),
+        started_at=clock.now(),
+        version=__version__,
+    )
+    live = _Live(launch, log, env, deps, chosen, client, upstream)
+    live.know(config)
+    live.watch_file(loaded, found.reload_debounce_s)
+    return App(live.handle, live.aclose, limits, found.drain_timeout_s, live.routes())
+
+
+async def _demo(env: Mapping[str, str]) -> tuple[Server, Loaded]:
+    """Returns the running embedded upstream and the config that points at it."""
+    from llr.config.parse import parse_config
+    from llr.control.demo import demo_doc, demo_handler
+    from llr.daemon import listener
+    from llr.daemon.ports import Address
+    from llr.net.server import serve
+
+    sock = listener.bind(Address("127.0.0.1", 0))[0]
+    doc = demo_doc(listener.address_of(sock)[1])
+    server = await serve(demo_handler(RandomIds(), SystemClock()), sock)
+    return server, Loaded("", doc, parse_config(doc, env), configfile.ABSENT, exists=False)
+
+
+def _carrier_key(launch: Launch, config: Config, log: Log) -> bytes:
+    if launch.demo:
+        return carrierkey.DEMO_KEY
+    path = carrierkey.key_path(launch.config_path, config.carrier_key_file)
+    try:
+        return carrierkey.load_or_make(path)
+    except OSError as exc:
+        import secrets
+
+        log.warn("carrier-key-not-kept", path=path, reason=exc.strerror or str(exc))
+        return secrets.token_bytes(carrierkey.KEY_BYTES)
+
+
+@dataclass(slots=True)
+class _Live:
+    """What serves in this process, and what may change while it does."""
+
+    launch: Launch
+    log: Log
+    env: Mapping[str, str]
+    deps: Deps
+    chosen: Chosen
+    client: Client
+    upstream: Server | None
+    gateway: Gateway | None = None
+    watch: ConfigWatch | None = None
+    watching: "asyncio.Task[None] | None" = None
+
+    async def handle(self, request: Request) -> Response:
+        """Returns the gateway's answer; a reload may put another gateway in its place."""
+        assert self.gateway is not None
+        return await self.gateway(request)
+
+    def know(self, config: Config) -> None:
+        """Takes the config's secrets out of the log, and builds the gateway for its access rules."""
+        keys = [provider.key(self.env) for provider in config.providers]
+        self.log.secrets = tuple(key.reveal() for key in (*keys, config.master_key) if key)
+        if self.gateway is None:
+            self.gateway = Gateway(self.deps)
+
+    def watch_file(self, loaded: Loaded, debounce_s: float) -> None:
+        """Begins to look at the config file, where there is one; without `watch_config` only when asked."""
+        if self.launch.demo:
+            return
+        self.watch = ConfigWatch(
+            loaded,
+            load=lambda: configfile.load(self.launch.config_path, env=self.env),
+            on_reload=self._reloaded,
+            clock=self.deps.clock,
+            debounce_s=debounce_s,
+            require_auth=self.launch.require_auth,
+        )
+        if self.launch.watch_config:
+            self.watching = asyncio.get_running_loop().create_task(self.watch.run())
+
+    async def _reloaded(self, outcome: Reload) -> None:
+        if isinstance(outcome, Refused):
+            self.log.warn("config-refused", reason=outcome.reason, issues=len(outcome.issues))
+        elif isinstance(outcome, Accepted):
+            self.deps.configs.swap(outcome.config, effective(outcome.config, self.env))
+            self.know(outcome.config)
+            await self._forget(outcome)
+            if outcome.server_changed:
+                self._apply_local_server(outcome.config)
+            self.log.event("config-reloaded", path=self.launch.config_path, issues=len(outcome.loaded.parsed.issues))
+
+    async def _forget(self, outcome: Accepted) -> None:
+        """Clears the health records of providers whose key or address is another one now."""
+        if not outcome.cleared:
+            return
+        from llr.state.store import Clear
+
+        now = self.deps.clock.now()
+        snapshot = await self.deps.store.everything(now=now)
+        keys = [key for key in snapshot.health if any(f"{name}/" in key for name in outcome.cleared)]
+        await self.deps.store.apply([Clear(key) for key in keys], now=now)
+
+    def _apply_local_server(self, config: Config) -> None:
+        wanted = config.local_server.require_auth
+        if wanted == self.deps.require_auth:
+            self.log.warn("local-server-changed", advice="host, port and watching take effect at the next start")
+            return
+        if not wanted and not is_loopback(self.launch.host):
+            self.log.warn("auth-kept", reason="the gateway listens beyond this machine")
+            return
+        self.deps = replace(self.deps, require_auth=wanted)
+        self.gateway = Gateway(self.deps)
+        self.log.event("auth-changed", required=wanted)
+
+    def routes(self) -> dict[str, Answerer]:
+        """Returns this process's rows of the control channel."""
+        rows: dict[str, Answerer] = {"GET /status": self._status, "POST /reload": self._reload}
+        return rows | state_routes(self.chosen.store, self.deps.clock)
+
+    async def _status(self, _ask: Ask) -> Answer:
+        live = self.deps.configs.current
+        parsed = self.watch.current.parsed.issues if self.watch is not None else ()
+        facts: dict[str, JSON] = {
+            "configPath": self.launch.config_path or None,
+            "demo": self.launch.demo,
+            "requireAuth": self.deps.require_auth,
+            "providers": len(live.config.providers),
+            "modelAliases": len(live.config.aliases),
+            "stateBackend": self.chosen.name,
+            "upstreamConnections": self.client.open_connections,
+            **config_facts(live.config, self.env),
+            "issues": issues.all_json(parsed),
+        }
+        return Answer(200, facts)
+
+    async def _reload(self, _ask: Ask) -> Answer:
+        if self.watch is None:
+            return Answer(200, {"changed": False, "issues": []})
+        outcome = await self.watch.reload()
+        if isinstance(outcome, Refused):
+            error: JSON = {"code": "config-refused", "message": outcome.reason}
+            return Answer(422, {"changed": False, "error": error, "issues": issues.all_json(outcome.issues)})
+        found = issues.all_json(self.watch.current.parsed.issues)
+        return Answer(200, {"changed": isinstance(outcome, Accepted), "issues": found})
+
+    async def aclose(self) -> None:
+        """Gives everything back: watch, upstream connections, embedded upstream, store."""
+        if self.watching is not None:
+            self.watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await self.watching
+        await self.client.aclose()
+        if self.upstream is not None:
+            await self.upstream.close()
+        await self.chosen.store.aclose()
+
+
+class _Handler(logging.Handler):
+    """Takes what lower layers log with the standard library into the one log, redacted like the rest."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes the record as one event."""
+        level = "error" if record.levelno >= 40 else "warn" if record.levelno >= 30 else "info"
+        text = record.getMessage()
+        if record.exc_info and record.exc_info[1] is not None:
+            text += f": {record.exc_info[1]!r}"
+        self._log.event("note", level=level, source=record.name, message=text)
+
+
+def route_logging(log: Log) -> None:
+    """Sends the standard library's log records of this program, and of asyncio, to `log`."""
+    for name in ("llr", "asyncio"):
+        logger = logging.getLogger(name)
+        logger.handlers = [_Handler(log)]
+        logger.propagate = False
+        logger.setLevel(logging.INFO)

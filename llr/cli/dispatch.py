@@ -53,6 +53,12 @@ def dispatch(tokens: Sequence[str]) -> int:
         outcome = Outcome(
             FAILED, problem=Problem("os-error", f"{exc.strerror or exc}: {exc.filename or ''}".rstrip(": "))
         )
+    except Exception as exc:
+        # A bug of ours. Whoever reports it needs the traceback, a script its JSON.
+        import traceback
+
+        traceback.print_exc()
+        outcome = Outcome(FAILED, problem=Problem("internal-error", f"{type(exc).__name__}: {exc}"))
     return out.finish(name, outcome)
 
 

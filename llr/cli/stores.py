@@ -3,8 +3,11 @@
 import os
 from dataclasses import dataclass
 
+from llr.base.clock import Clock
 from llr.config.schema import Settings
 from llr.control.report import refuse
+from llr.daemon.channel import Answer, Answerer, Ask
+from llr.daemon.serving import ABSORB, RELEASE
 from llr.state.memory import MemoryStore
 from llr.state.store import Store
 
@@ -47,6 +50,25 @@ def open_store(found: Settings, *, demo: bool, workers: int) -> Chosen:
 
     shared = _sqlite(path, ttl_s) if name == "sqlite" else _redis(found)
     return Chosen(Resilient(shared, name=name, candidate_ttl_s=ttl_s), name)
+
+
+def state_routes(store: Store, clock: Clock) -> dict[str, Answerer]:
+    """Returns the rows by which a store that lives in one process passes its state to the next one."""
+    from llr.state.file import FileStore
+
+    if not isinstance(store, FileStore):
+        return {}
+
+    async def release(_ask: Ask) -> Answer:
+        await store.aclose()
+        return Answer(200, store.document(now=clock.now()))
+
+    async def absorb(ask: Ask) -> Answer:
+        if isinstance(ask.body, dict):
+            store.absorb(ask.body, now=clock.now())
+        return Answer(200)
+
+    return {f"POST {RELEASE}": release, f"POST {ABSORB}": absorb}
 
 
 def _sqlite(path: str, ttl_s: float) -> Store:
