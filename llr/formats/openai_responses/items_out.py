@@ -12,6 +12,7 @@ from llr.base.jsonio import JSON
 from llr.formats import reading
 from llr.formats.base import Target
 from llr.formats.carrier import fits
+from llr.formats.fields import luggage_losses
 from llr.formats.foreign import opaque_text
 from llr.formats.ids import CallIds
 from llr.formats.openai_responses import content_out
@@ -75,7 +76,11 @@ class ItemWriter:
         """Adds the items of one turn."""
         calls = any(isinstance(part, ToolCall) for part in message.parts)
         open_calls: list[ToolCall] = []
+        if message.extras:
+            self.losses += luggage_losses(message.extras, OWN, message.at)
         for part in message.parts:
+            if not isinstance(part, Opaque) and part.extras and OWN not in part.extras:
+                self.losses += luggage_losses(part.extras, OWN, part.at)
             match part:
                 case ToolCall():
                     self._flush(message.role, calls=calls)

@@ -4,18 +4,19 @@ Law: a writer's events come between those that add its item and those that close
 share one message item, which stays open until something else begins.
 """
 
+from dataclasses import replace
 from typing import Protocol
 
 from llr.base.jsonio import JSON, quote
 from llr.base.names import FormatId
 from llr.formats import reading
-from llr.formats.carrier import outgoing, pack
+from llr.formats.carrier import CALL, SEAL, outgoing, pack
 from llr.formats.openai_responses import content_out, search_out
 from llr.formats.openai_responses.content_in import OWN
 from llr.formats.openai_responses.output import MessageItem, Output
 from llr.formats.toolforms import arguments_object, unwrapped
 from llr.ir.events import PartDelta, PartEnd
-from llr.ir.parts import Media, Opaque, Part, Reasoning, Refusal, Text, ToolCall, ToolKind, ToolResult
+from llr.ir.parts import Media, Opaque, Part, Reasoning, Refusal, Seal, Text, ToolCall, ToolKind, ToolResult
 
 
 class Writer(Protocol):
@@ -206,7 +207,7 @@ class _CallWriter:
         out = {**self._item, self._field: text}
         if "status" in out:
             out["status"] = "completed"
-        return chunk + self._output.done(out)
+        return chunk + self._output.done(out) + _late_seal(self._output, self._item, item)
 
 
 class _HeldCall:
@@ -233,7 +234,12 @@ class _HeldCall:
             shaped: dict[str, JSON] = {**self._item, "operation": fields}
         else:
             shaped = {**self._item, "action": _action(fields, self._kind)}
-        return output.added({**shaped, "status": "in_progress"}) + output.done({**shaped, "status": "completed"})
+        chunk = output.added({**shaped, "status": "in_progress"}) + output.done({**shaped, "status": "completed"})
+        return chunk + _late_seal(output, self._item, item)
+
+
+def _late_seal(output: Output, item: dict[str, JSON], end: PartEnd) -> bytes:
+    return _kept(output, reading.text(item["call_id"]), end.seal) if end.seal is not None else b""
 
 
 def _action(fields: dict[str, JSON], kind: ToolKind) -> JSON:
@@ -254,12 +260,24 @@ _PREFIXES = {
 }
 
 
+def _kept(output: Output, call_id: str, seal: Seal) -> bytes:
+    """Returns the item that keeps a call's seal beside it; `carrier.open_request` puts it back on the call."""
+    if seal.format is OWN:
+        return b""
+    kept = replace(seal, data={CALL: call_id, SEAL: seal.data})
+    packed = pack(outgoing(kept, OWN, output.meta, ""), output.meta.key)
+    item: dict[str, JSON] = {"id": output.fresh_id("rs_"), "type": "reasoning", "summary": []}
+    return output.added(item) + output.done({**item, "encrypted_content": packed}) if packed else b""
+
+
 def _call(output: Output, call: ToolCall) -> tuple[Writer, bytes]:
     before = output.close_message()
     output.calls = True
     kind, space, name = output.kind(call)
     call_id = output.meta.call_ids.get(call.id, call.id) or output.meta.ids.new("call_")
     item_type, prefix = _PREFIXES[kind]
+    if call.seal is not None:
+        before += _kept(output, call_id, call.seal)
     note = reading.bag(call.extras, OWN).get("~item", {})
     item: dict[str, JSON] = {"id": reading.text(note.get("id")) or f"{prefix}{call_id}", "type": item_type}
     item["call_id"] = call_id

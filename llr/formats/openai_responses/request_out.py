@@ -14,6 +14,7 @@ from llr.formats import reading
 from llr.formats.base import Encoded, Target
 from llr.formats.cache import has_marks
 from llr.formats.effort import openai_effort
+from llr.formats.fields import luggage_losses, option_losses, passthrough
 from llr.formats.foreign import BILLING_LINE, plain_text
 from llr.formats.ids import RULES as ID_RULES
 from llr.formats.ids import CallIds
@@ -48,15 +49,8 @@ _SIMPLE = (
     ("prompt_cache_key", "cache_key"),
     ("prompt_cache_retention", "cache_retention"),
 )
-# Options no Responses field stands for: name, words, level.
-_LOST = (
-    ("stop", "stop sequences", LossLevel.WARN),
-    ("top_k", "top_k", LossLevel.WARN),
-    ("seed", "seed", LossLevel.SILENT),
-    ("logit_bias", "logit_bias", LossLevel.SILENT),
-    ("presence_penalty", "presence_penalty", LossLevel.SILENT),
-    ("frequency_penalty", "frequency_penalty", LossLevel.SILENT),
-)
+# Options no Responses field stands for.
+_LOST = ("stop", "top_k", "seed", "logit_bias", "presence_penalty", "frequency_penalty")
 
 
 def reasons(target: Target) -> bool | None:
@@ -98,16 +92,18 @@ class _Writer:
             out["instructions"] = instructions
         elif "~instructions" in notes:
             out["instructions"] = notes["~instructions"]
-        if request.messages or writer.items or not notes.get("~input"):
-            out["input"] = self._input(writer)
-        else:
-            out["input"] = ""
         self._tools(out, names)
         self._options(out)
         self._state(out)
         self._lost()
-        self.losses += writer.losses
         reading.unload(request.extras, OWN, out)
+        out.update(passthrough(request.extras, OWN, self.target))
+        # Last, so that the body of a longer conversation begins with the shorter one's.
+        if request.messages or writer.items or not notes.get("~input"):
+            out["input"] = self._input(writer)
+        else:
+            out["input"] = ""
+        self.losses += writer.losses
         return Encoded(out, tuple(self.losses), names.changed(), ids.changed())
 
     def _items(self, names: ToolNames, ids: CallIds) -> ItemWriter:
@@ -185,14 +181,14 @@ class _Writer:
         elif tier in _TIERS:
             out["service_tier"] = _TIERS[tier]
         elif tier:
-            self.lose("service_tier", f"service tier {tier}", "the vendor has none of that name")
+            self.lose("options.service_tier", "service_tier", "the vendor has none of that name")
 
     def _sampling(self, out: dict[str, JSON]) -> None:
         options = self.request.options
         if reasons(self.target) and options.thinking.effort != "none":
             for key in ("temperature", "top_p", "top_logprobs"):
                 if out.pop(key, None) is not None:
-                    self.lose(key, key, "models that think refuse it", LossLevel.SILENT)
+                    self.lose(f"options.{key}", key, "models that think refuse it", LossLevel.SILENT)
         elif options.logprobs and options.top_logprobs is None:
             out["top_logprobs"] = 0
 
@@ -220,7 +216,7 @@ class _Writer:
             return
         if reasons(self.target) is False:
             if thinking.mode != "disabled":
-                self.lose("reasoning", "thinking", "the model does not think", LossLevel.SILENT)
+                self.lose("options.thinking", "thinking", "the model does not think", LossLevel.SILENT)
             return
         effort = openai_effort(thinking, options.max_tokens, target.model, target.capabilities)
         fields: dict[str, JSON] = {"effort": effort} if effort else {}
@@ -248,7 +244,7 @@ class _Writer:
         strict = output.strict is not False
         schema, removed = clean(output.schema, OPENAI_STRICT if strict else OPENAI_TOOL)
         for path in removed:
-            self.lose(f"output.schema{path[1:]}", path, "the target takes no such schema")
+            self.lose("options.output", f"schema {path}", "the target takes no such schema")
         out: dict[str, JSON] = {"type": "json_schema", "name": output.name or "output", "schema": schema}
         if output.description:
             out["description"] = output.description
@@ -287,19 +283,13 @@ class _Writer:
         out["stream"] = request.stream
 
     def _lost(self) -> None:
-        options = self.request.options
-        for name, words, level in _LOST:
-            if getattr(options, name) not in (None, ()):
-                self.lose(name, words, "Responses has no such field", level)
+        request, options = self.request, self.request.options
+        self.losses += option_losses(options, _LOST, "Responses has no such field")
         if options.n is not None and options.n > 1:
-            self.lose("n", f"{options.n} answers", "Responses gives one", LossLevel.REJECT)
-        if has_marks(self.request):
-            self.lose("cache_control", "cache marks", "Responses caches by itself and by key", LossLevel.SILENT)
-        for form, bag in self.request.extras.items():
-            if form is not OWN:
-                for key in bag:
-                    if key[:1] != reading.NOTE:
-                        self.lose(key, key, f"only {form} knows it")
+            self.lose("options.n", "n", "Responses gives one answer", LossLevel.REJECT)
+        if has_marks(request):
+            self.lose("cache_control", "cache_control", "Responses caches by itself and by key", LossLevel.SILENT)
+        self.losses += luggage_losses(request.extras, OWN)
 
 
 def encode_request(request: ChatRequest, target: Target) -> Encoded:
