@@ -72,7 +72,7 @@ class Raw:
     held: bytes
 
 
-Answer: TypeAlias = "Whole | Events | Raw"
+Answer: TypeAlias = Whole | Events | Raw
 
 
 @dataclass(frozen=True, slots=True)
