@@ -186,7 +186,7 @@ class _Live:
     def routes(self) -> dict[str, Answerer]:
         """Returns this process's rows of the control channel."""
         rows: dict[str, Answerer] = {"GET /status": self._status, "POST /reload": self._reload}
-        return rows | state_routes(self.chosen.store, self.deps.clock)
+        return rows | state_routes(self.chosen, self.deps.clock)
 
     async def _status(self, _ask: Ask) -> Answer:
         live = self.deps.configs.current

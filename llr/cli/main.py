@@ -1,5 +1,6 @@
 """The entry point. `--version` is answered before anything else is imported."""
 
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +13,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if tokens in (["--version"], ["-V"], ["version"]):
         sys.stdout.write(f"llr {__version__}\n")
         return 0
+    if argv is None:
+        # A command ends before garbage matters, and imports make a lot that only looks like it; a service turns the
+        # collector on again once it is up.
+        gc.disable()
     from llr.cli.dispatch import dispatch
 
     return dispatch(tokens)

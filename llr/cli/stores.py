@@ -52,12 +52,14 @@ def open_store(found: Settings, *, demo: bool, workers: int) -> Chosen:
     return Chosen(Resilient(shared, name=name, candidate_ttl_s=ttl_s), name)
 
 
-def state_routes(store: Store, clock: Clock) -> dict[str, Answerer]:
+def state_routes(chosen: Chosen, clock: Clock) -> dict[str, Answerer]:
     """Returns the rows by which a store that lives in one process passes its state to the next one."""
+    if chosen.name != "file":
+        return {}
     from llr.state.file import FileStore
 
-    if not isinstance(store, FileStore):
-        return {}
+    store = chosen.store
+    assert isinstance(store, FileStore)
 
     async def release(_ask: Ask) -> Answer:
         await store.aclose()

@@ -24,13 +24,25 @@ class BindError(OSError):
         self.in_use = in_use
 
 
-def _bind_one(host: str, port: int) -> socket.socket:
+def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int]]:
+    """Returns family and address. A literal is not looked up: getaddrinfo would import the IDNA tables for it."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host)
+        except OSError:
+            continue
+        return family, (host, port)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as exc:
         raise BindError(f"the host '{host}' is not an address of this machine: {exc.strerror}") from exc
-    family, kind, proto, _, address = sorted(found, key=lambda row: row[0] != socket.AF_INET)[0]
-    sock = socket.socket(family, kind, proto)
+    family, _, _, _, address = sorted(found, key=lambda row: row[0] != socket.AF_INET)[0]
+    return family, (str(address[0]), int(address[1]))
+
+
+def _bind_one(host: str, port: int) -> socket.socket:
+    family, address = _resolve(host, port)
+    sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         if sys.platform == "win32":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)

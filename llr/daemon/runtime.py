@@ -10,7 +10,7 @@ from llr.daemon import channel, signals
 from llr.daemon.channel import Answer, Ask
 from llr.daemon.link import Link
 from llr.daemon.log import Log
-from llr.daemon.serving import RELEASE, Build, Serving
+from llr.daemon.serving import RELEASE, Build, Serving, settle
 from llr.daemon.workers import LINK_FD
 
 
@@ -68,6 +68,7 @@ async def run_worker(build: Build, sockets: list[socket.socket], log: Log, link_
     runtime = _Runtime(serving, log)
     signals.install({"SIGTERM": runtime.end.set})
     await link.note({"ready": os.getpid(), "version": __version__})
+    settle()
     parent_gone = asyncio.ensure_future(link.closed.wait())
     asked = asyncio.ensure_future(runtime.end.wait())
     await asyncio.wait((parent_gone, asked), return_when=asyncio.FIRST_COMPLETED)

@@ -1,6 +1,7 @@
 """What a process serves, and the servers that serve it: one per listening socket."""
 
 import asyncio
+import gc
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,12 @@ class App:
 
 
 Build = Callable[[], Awaitable[App]]
+
+
+def settle() -> None:
+    """Turns the garbage collector on for the time of serving; what start-up made is never looked at again."""
+    gc.freeze()
+    gc.enable()
 
 
 class Serving:

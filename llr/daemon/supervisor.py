@@ -19,7 +19,7 @@ from llr.daemon.instance import Lock
 from llr.daemon.log import Log
 from llr.daemon.resume import Kept, Plan
 from llr.daemon.runtime import process_facts
-from llr.daemon.serving import ABSORB, RELEASE, App, Build, Serving
+from llr.daemon.serving import ABSORB, RELEASE, App, Build, Serving, settle
 from llr.daemon.source import Source, identity, newest
 from llr.daemon.workers import Worker
 from llr.net.limits import ServerLimits
@@ -102,6 +102,7 @@ class Supervisor:
         if self.plan.instance.watch_binary and self.plan.cli_path and self.source.copy is not None:
             self._keep(self._watch_binary())
         await announce(self)
+        settle()
         code = await self._ended
         await self._control.close()
         return code
