@@ -239,10 +239,8 @@ def _remove(disk: Disk, path: str) -> None:
 
 def _back_up(disk: Disk, file: str, old: bytes, now: float) -> None:
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
-    taken = set(disk.names(os.path.dirname(file)))
-    number = 1
-    while f"{os.path.basename(file)}.bak.{stamp}-{number}" in taken:
-        number += 1
+    # Above what this second already has, so that pruned numbers are not used again and the newest stays the highest.
+    number = max((at for at_stamp, at, _ in _backups(disk, file) if at_stamp == stamp), default=0) + 1
     temporary = f"{file}.bak-tmp-{disk.token()}"
     disk.write_new(temporary, old)
     disk.replace(temporary, f"{file}.bak.{stamp}-{number}")
@@ -251,13 +249,20 @@ def _back_up(disk: Disk, file: str, old: bytes, now: float) -> None:
 def backups(path: str | None = None, *, disk: Disk | None = None) -> list[str]:
     """Returns the paths of the kept backups, newest first."""
     disk, file = disk or SystemDisk(), resolve_path(path)
+    if not os.path.isdir(os.path.dirname(file)):
+        return []
+    return [path for _, _, path in sorted(_backups(disk, file), reverse=True)]
+
+
+def _backups(disk: Disk, file: str) -> list[tuple[str, int, str]]:
+    """Returns stamp, number and path of every backup, in no order."""
     folder, base = os.path.split(file)
-    found: list[tuple[str, int, str]] = []
-    for name in disk.names(folder) if os.path.isdir(folder) else []:
+    found = []
+    for name in disk.names(folder):
         match = _BACKUP.fullmatch(name.removeprefix(base)) if name.startswith(base) else None
         if match:
             found.append((match.group(1), int(match.group(2)), os.path.join(folder, name)))
-    return [path for _, _, path in sorted(found, reverse=True)]
+    return found
 
 
 def _prune(disk: Disk, file: str) -> None:
