@@ -39,6 +39,11 @@ class Sequencer:
         """Returns how many parts were opened so far, waiting ones included."""
         return self._index + 1 + len(self._waiting)
 
+    @property
+    def waiting(self) -> bool:
+        """Returns whether parts wait for the open one to end."""
+        return bool(self._waiting)
+
     def open(self, key: Hashable, part: Part, out: list[Event]) -> None:
         """Begins a part; it waits while another is open."""
         if self._current is not None:

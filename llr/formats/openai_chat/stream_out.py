@@ -1,0 +1,199 @@
+"""Events to streams of Chat Completions.
+
+Law: a role chunk first; one finish chunk and `[DONE]` after `Finish`, an error object and nothing more after `Failed`;
+the same id, time and model on every chunk.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from llr.base.jsonio import dumps, quote
+from llr.formats.base import FaultContext, Meta
+from llr.formats.foreign import opaque_text
+from llr.formats.ids import RULES, legal_id
+from llr.formats.openai_chat.errors import fault_event
+from llr.formats.openai_chat.parts import CHAT, sealed_call
+from llr.formats.openai_chat.response import annotation, completion_id, finish_reason, kept_signature, reasoning_block
+from llr.formats.openai_chat.usage import encode_usage
+from llr.formats.reading import unload
+from llr.ir.events import (
+    Event,
+    Failed,
+    Finish,
+    PartDelta,
+    PartEnd,
+    PartStart,
+    Start,
+    Usage,
+    UsageSeen,
+    merge_usage,
+)
+from llr.ir.parts import Media, Opaque, Part, Reasoning, Refusal, Text, ToolCall, ToolKind, ToolResult
+
+DONE = b"data: [DONE]\n\n"
+_CONTEXT = FaultContext(streaming=True, started=True)
+
+
+class StreamEncoder:
+    """Events in, bytes of a Chat stream out."""
+
+    def __init__(self, meta: Meta) -> None:
+        self._meta = meta
+        self._frame: dict[str, Any] = {}
+        self._wanted = meta.request.options.include_usage is True
+        self._usage: Usage | None = None
+        self._part: Part | None = None
+        # Ready bytes around a delta: from the start of the chunk to its text, and from there to its end.
+        self._open = b""
+        self._tail = b""
+        self._head = b""
+        self._calls = -1
+        self._arguments = False
+        self._said: list[str] = []
+        self._paragraph: int | None = None
+        self._spoken = 0
+        self._before = 0
+        self._refused = False
+
+    def feed(self, item: Event, /) -> Iterable[bytes]:
+        """Returns the bytes this event makes."""
+        return _HANDLERS[type(item)](self, item)
+
+    def finish(self) -> Iterable[bytes]:
+        """Returns nothing: a stream ends with `Finish` or `Failed`."""
+        return ()
+
+    def _on_start(self, start: Start) -> list[bytes]:
+        self._frame = {
+            "id": completion_id(start.id, self._meta),
+            "object": "chat.completion.chunk",
+            "created": int(start.created_at or self._meta.created_at),
+            "model": self._meta.model or start.model,
+        }
+        unload(start.extras, CHAT, self._frame)
+        head = dumps(self._frame)[:-1]
+        self._open = b"data: " + head + b',"choices":[{"index":0,"delta":{'
+        self._tail = b'},"finish_reason":null}]' + (b',"usage":null' if self._wanted else b"") + b"}\n\n"
+        return [self._open + b'"role":"assistant","content":""' + self._tail]
+
+    def _chunk(self, delta: dict[str, Any]) -> bytes:
+        return self._open + dumps(delta)[1:-1] + self._tail
+
+    def _on_usage(self, seen: UsageSeen) -> list[bytes]:
+        self._usage = merge_usage(self._usage, seen.usage)
+        return []
+
+    def _on_part(self, event: PartStart) -> list[bytes]:
+        part = self._part = event.part
+        match part:
+            case Text():
+                self._head = self._open + b'"content":'
+                self._before = self._spoken
+            case Refusal():
+                self._head = self._open + b'"refusal":'
+                self._refused = True
+            case Reasoning():
+                self._head = self._open + b'"reasoning_content":'
+                self._said.clear()
+                self._paragraph = None
+            case ToolCall():
+                return [self._call(part)]
+            case Opaque():
+                said = opaque_text(part)
+                return [self._chunk({"content": said})] if said else []
+            case Media() | ToolResult():
+                pass
+        return []
+
+    def _call(self, part: ToolCall) -> bytes:
+        self._calls += 1
+        self._arguments = False
+        call_id = legal_id(part.id or self._meta.ids.new("call_"), RULES[CHAT])
+        name = part.name or "tool"
+        place = self._open + b'"tool_calls":[{"index":%d,' % self._calls
+        if part.kind is ToolKind.CUSTOM:
+            body: dict[str, Any] = {"type": "custom", "custom": {"name": name, "input": ""}}
+            self._head = place + b'"custom":{"input":'
+        else:
+            body = {"type": "function", "function": {"name": name, "arguments": ""}}
+            self._head = place + b'"function":{"arguments":'
+        kept = kept_signature(part.seal, self._meta)
+        if kept:
+            body["extra_content"] = sealed_call(kept)
+        return self._chunk({"tool_calls": [{"index": self._calls, "id": call_id, **body}]})
+
+    def _on_delta(self, event: PartDelta) -> list[bytes]:
+        part = self._part
+        if isinstance(part, Text):
+            if event.citation is not None:
+                return self._cite(event)
+            self._spoken += len(event.text)
+            return [self._head + quote(event.text) + self._tail] if event.text else []
+        if isinstance(part, ToolCall):
+            self._arguments = self._arguments or bool(event.text)
+            return [self._head + quote(event.text) + b"}}]" + self._tail] if event.text else []
+        return self._slow_delta(event)
+
+    def _slow_delta(self, event: PartDelta) -> list[bytes]:
+        said = event.text
+        if isinstance(self._part, Reasoning):
+            if event.summary is not None and self._paragraph not in (None, event.summary):
+                said = "\n\n" + said
+            self._paragraph = event.summary if event.summary is not None else self._paragraph
+            self._said.append(said)
+        elif not isinstance(self._part, Refusal):
+            return []
+        return [self._head + quote(said) + self._tail] if said else []
+
+    def _cite(self, event: PartDelta) -> list[bytes]:
+        made = annotation(event.citation, self._before, self._spoken)
+        return [self._chunk({"annotations": [made]})] if made is not None else []
+
+    def _on_end(self, event: PartEnd) -> list[bytes]:
+        part, self._part = self._part, None
+        if isinstance(part, Reasoning):
+            block = reasoning_block(part, event.seal or part.seal, "".join(self._said), self._meta)
+            return [self._chunk({"thinking_blocks": [block]})] if block is not None else []
+        if isinstance(part, ToolCall):
+            return self._call_end(part, event)
+        return []
+
+    def _call_end(self, part: ToolCall, event: PartEnd) -> list[bytes]:
+        out: list[bytes] = []
+        if not self._arguments and part.kind is not ToolKind.CUSTOM:
+            out.append(self._head + b'"{}"}}]' + self._tail)
+        kept = kept_signature(event.seal, self._meta) if part.seal is None else ""
+        if kept:
+            out.append(self._chunk({"tool_calls": [{"index": self._calls, "extra_content": sealed_call(kept)}]}))
+        return out
+
+    def _on_finish(self, event: Finish) -> list[bytes]:
+        reason = finish_reason(event.stop, called=self._calls >= 0, refused=self._refused)
+        choices = [{"index": 0, "delta": {}, "finish_reason": reason}]
+        usage = None if self._usage is None else encode_usage(self._usage)
+        if self._wanted:
+            last = {**self._frame, "choices": choices, "usage": None}
+            more = {**self._frame, "choices": [], "usage": usage or encode_usage(Usage())}
+            return [_data(last), _data(more), DONE]
+        last = {**self._frame, "choices": choices}
+        if usage is not None:
+            last["usage"] = usage
+        return [_data(last), DONE]
+
+    def _on_failed(self, event: Failed) -> list[bytes]:
+        return [fault_event(event.fault, _CONTEXT)]
+
+
+def _data(body: dict[str, Any]) -> bytes:
+    return b"data: " + dumps(body) + b"\n\n"
+
+
+_HANDLERS: Mapping[type, Callable[[StreamEncoder, Any], list[bytes]]] = {
+    Start: StreamEncoder._on_start,
+    PartStart: StreamEncoder._on_part,
+    PartDelta: StreamEncoder._on_delta,
+    PartEnd: StreamEncoder._on_end,
+    UsageSeen: StreamEncoder._on_usage,
+    Finish: StreamEncoder._on_finish,
+    Failed: StreamEncoder._on_failed,
+}
