@@ -93,7 +93,9 @@ class Changed(Exception):
 
 
 def _directory(importer: zipimport.zipimporter) -> dict[str, tuple[object, ...]]:
-    files: dict[str, tuple[object, ...]] = importer._files  # type: ignore[attr-defined]
+    # Up to Python 3.12 the directory is an attribute, from 3.13 on a method that fetches it when asked.
+    fetch = getattr(importer, "_get_files", None)
+    files: dict[str, tuple[object, ...]] = fetch() if fetch else importer._files  # type: ignore[attr-defined]
     return {name: tuple(row[1:]) for name, row in files.items()}
 
 
