@@ -11,7 +11,6 @@ from typing import Any, TypeAlias, TypeVar
 
 from llr.base.errors import ErrorKind, GatewayError, fail
 from llr.base.ids import CountingIds
-from llr.base.jsonio import JSON
 from llr.config.parse import parse_config
 from llr.config.schema import Settings
 from llr.gateway.app import Gateway
@@ -24,6 +23,7 @@ from llr.wire.http import (
     BrokenBody,
     Handler,
     Headers,
+    Heartbeat,
     InboundResponse,
     OutboundRequest,
     RawHeaders,
@@ -35,7 +35,8 @@ from llr.wire.sse import SSEEvent, SSEParser
 from llr.wire.stage import Stage
 
 T = TypeVar("T")
-Sendable: TypeAlias = "JSON | bytes"
+# JSON values, or the bytes themselves.
+Sendable: TypeAlias = Any
 # A Saturday of 2026, as the rate-limit tables of the docs use it.
 START_AT = 1_772_293_357.0
 
@@ -154,7 +155,7 @@ class Reply:
     before: Sequence[Step] = ()
 
 
-def json_reply(value: JSON, status: int = 200, **headers: str) -> Reply:
+def json_reply(value: Any, status: int = 200, **headers: str) -> Reply:
     """Returns a JSON answer; underscores in header names stand for dashes."""
     fields = [("content-type", "application/json"), *((name.replace("_", "-"), text) for name, text in headers.items())]
     return Reply(status, fields, (json.dumps(value).encode(),))
@@ -316,11 +317,7 @@ async def listen(response: Response, heard: Heard, clock: FakeClock) -> None:
             read = asyncio.ensure_future(iterator.__anext__())
             try:
                 while beat is not None and not read.done():
-                    pause = asyncio.ensure_future(clock.sleep(beat.interval_s))
-                    await asyncio.wait((read, pause), return_when=asyncio.FIRST_COMPLETED)
-                    if not read.done():
-                        heard.chunks.append(beat.beat())
-                    pause.cancel()
+                    await _heard_or_pinged(read, beat, heard, clock)
                 heard.chunks.append(await read)
             finally:
                 if not read.done():
@@ -334,6 +331,17 @@ async def listen(response: Response, heard: Heard, clock: FakeClock) -> None:
         aclose = getattr(iterator, "aclose", None)
         if aclose is not None:
             await aclose()
+
+
+async def _heard_or_pinged(read: "asyncio.Future[bytes]", beat: Heartbeat, heard: Heard, clock: FakeClock) -> None:
+    pause = asyncio.ensure_future(clock.sleep(beat.interval_s))
+    try:
+        await asyncio.wait((read, pause), return_when=asyncio.FIRST_COMPLETED)
+        if not read.done():
+            heard.chunks.append(beat.beat())
+    finally:
+        pause.cancel()
+        await asyncio.wait((pause,))
 
 
 class Collector:

@@ -1,0 +1,150 @@
+"""What a stream client hears while nobody answers: nothing for 15 s, then pings, and in the end the truth."""
+
+import json
+from typing import Any
+
+import pytest
+
+from llr.testing import HANG, Playbook, Reply, Wait, json_reply, refused, sse_reply
+from tests.gateway.samples import CHAT, MESSAGES, RESPONSES, RESPONSES_STREAM, SAMPLES, Sample, doc_for
+
+each_format = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+PINGS = {
+    "messages": b'event: ping\ndata: {"type":"ping"}\n\n',
+    "chat": b": keep-alive\n\n",
+    "completions": b": keep-alive\n\n",
+    "responses": b": keep-alive\n\n",
+    "gemini": b"\n",
+}
+
+
+def opening(sample: Sample) -> tuple[str, dict[str, Any], dict[str, str]]:
+    return sample.target("any", stream=True), sample.body("any", stream=True), sample.headers
+
+
+@each_format
+async def test_nothing_for_15_seconds_then_head_and_pings_then_the_answer(sample: Sample) -> None:
+    play = Playbook(doc_for(sample, "a"))
+    play.upstream("a.test").answers(Reply(200, [("content-type", "text/event-stream")], sample.stream, [Wait(50)]))
+    asking = await play.open("POST", *opening(sample))
+    await play.clock.advance(14.9)
+    assert asking.answer is None
+    await play.clock.advance(0.2)
+    assert asking.answer is not None
+    assert asking.answer.status == 200
+    assert asking.answer.headers.text(b"content-type") == "text/event-stream"
+    await play.clock.advance(34.8)
+    assert asking.answer.body == PINGS[sample.name] * 2
+    await play.clock.advance(0.2)
+    heard = await asking.heard()
+    assert heard.body == PINGS[sample.name] * 2 + b"".join(sample.stream)
+    assert play.observer.finished[-1].end == "complete"
+    assert play.clock.sleepers == 0
+
+
+@each_format
+async def test_the_loop_goes_on_behind_the_open_head(sample: Sample) -> None:
+    play = Playbook(doc_for(sample, "a", "b"))
+    play.upstream("a.test").answers(Reply(before=[Wait(20), refused()]))
+    play.upstream("b.test").answers(sse_reply(*sample.stream))
+    asking = await play.open("POST", *opening(sample))
+    await play.clock.advance(21)
+    assert (await asking.heard()).body.endswith(b"".join(sample.stream))
+
+
+@each_format
+async def test_a_late_total_failure_is_an_error_inside_the_stream(sample: Sample) -> None:
+    play = Playbook(doc_for(sample, "a", "b"))
+    play.upstream("a.test").answers(Reply(before=[Wait(20), refused()]))
+    play.upstream("b.test").answers(json_reply(sample.http_error, 500))
+    asking = await play.open("POST", *opening(sample))
+    await play.clock.advance(21)
+    heard = await asking.heard()
+    assert heard.status == 200
+    assert sample.says_error(heard.body)
+    assert play.observer.finished[-1].end == "failed"
+    assert play.transport.open == 0
+
+
+@each_format
+async def test_a_failure_within_15_seconds_is_a_status(sample: Sample) -> None:
+    play = Playbook(doc_for(sample, "a"))
+    play.upstream("a.test").answers(Reply(before=[Wait(14), refused()]))
+    asking = await play.open("POST", *opening(sample))
+    await play.clock.advance(14.5)
+    assert (await asking.heard()).status == 502
+
+
+@each_format
+async def test_pings_in_the_middle_stand_between_events(sample: Sample) -> None:
+    play = Playbook(doc_for(sample, "a"))
+    place = sample.first + 1
+    half = len(sample.stream[place]) // 2
+    steps: list[Any] = [*sample.stream[:place], sample.stream[place][:half], Wait(40), sample.stream[place][half:]]
+    play.upstream("a.test").answers(sse_reply(*steps, *sample.stream[place + 1 :]))
+    asking = await play.open("POST", *opening(sample))
+    await play.clock.advance(41)
+    head, tail = b"".join(sample.stream[:place]), b"".join(sample.stream[place:])
+    assert (await asking.heard()).body == head + PINGS[sample.name] * 2 + tail
+
+
+async def test_codex_is_kept_awake_by_a_real_event() -> None:
+    play = Playbook(doc_for(RESPONSES, "a"))
+    play.upstream("a.test").answers(sse_reply(*RESPONSES_STREAM[:4], Wait(20), *RESPONSES_STREAM[4:]))
+    target, body, _ = opening(RESPONSES)
+    asking = await play.open("POST", target, body, {"user-agent": "codex_cli_rs/0.169.0"})
+    await play.clock.advance(21)
+    heard = await asking.heard()
+    again = heard.events[4]
+    assert again.event == "response.in_progress"
+    assert json.loads(again.data)["response"]["id"] == "resp_1"
+    assert json.loads(again.data)["type"] == "response.in_progress"
+
+
+@each_format
+async def test_a_client_that_leaves_behind_the_open_head_stops_the_loop(sample: Sample) -> None:
+    play = Playbook(doc_for(sample, "a", "b"))
+    play.upstream("a.test").answers(Reply(before=[HANG]))
+    play.upstream("b.test").answers(sse_reply(*sample.stream))
+    asking = await play.open("POST", *opening(sample))
+    await play.clock.advance(31)
+    await asking.leave()
+    assert play.upstream("b.test").asked == []
+    assert [record.end for record in play.observer.finished] == ["cancelled"]
+    assert play.clock.sleepers == 0
+
+
+async def test_the_deadline_bounds_all_attempts_together() -> None:
+    play = Playbook(doc_for(MESSAGES, "a", "b", deadlineMs=30_000))
+    play.upstream("a.test").answers(Reply(before=[Wait(20), refused()]))
+    play.upstream("b.test").answers(Reply(before=[HANG]))
+    asking = await play.open("POST", *opening(MESSAGES))
+    await play.clock.advance(31)
+    heard = await asking.heard()
+    assert MESSAGES.says_error(heard.body)
+    assert play.transport.open == 0
+
+
+async def test_a_first_token_deadline_moves_on() -> None:
+    play = Playbook(doc_for(CHAT, "a", "b", firstTokenMs=3_000))
+    play.upstream("a.test").answers(sse_reply(CHAT.stream[0], HANG))
+    play.upstream("b.test").answers(sse_reply(*CHAT.stream))
+    asking = await play.open("POST", *opening(CHAT))
+    await play.clock.advance(3.1)
+    heard = await asking.heard()
+    assert heard.body == b"".join(CHAT.stream)
+    assert play.transport.cut == 1
+
+
+async def test_slots_are_renewed_while_a_request_lives_and_freed_when_it_ends() -> None:
+    doc = doc_for(CHAT, "a", maxConcurrency=1)
+    play = Playbook(doc)
+    play.upstream("a.test").answers(sse_reply(*CHAT.stream[:2], Wait(200), *CHAT.stream[2:]))
+    first = await play.open("POST", *opening(CHAT))
+    await play.clock.advance(150)
+    second = await play.ask("POST", *opening(CHAT))
+    assert second.status == 429
+    await play.clock.advance(60)
+    assert (await first.heard()).body.endswith(b"[DONE]\n\n")
+    assert not (await play.store.everything(now=play.clock.now())).leases
+    assert play.clock.sleepers == 0
