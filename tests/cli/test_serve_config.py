@@ -1,0 +1,223 @@
+"""A gateway that serves a config file: what it prints, keeps, reloads, refuses, and asks of clients."""
+
+import asyncio
+import http.client
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llr.base.clock import SystemClock
+from llr.base.ids import RandomIds
+from llr.control.demo import demo_doc, demo_handler
+from llr.daemon import listener
+from llr.daemon.ports import Address
+from llr.net.server import serve
+from tests.cli.life import Gateway, Life
+
+KEY = "sk-upstream-0123456789abcdef"
+MASTER = "gw_master_0123456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[int]:
+    """Gives the port of the demo's upstream, served by a thread of this process."""
+    sock = listener.bind(Address("127.0.0.1", 0))[0]
+    port = listener.address_of(sock)[1]
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(serve(demo_handler(RandomIds(), SystemClock()), sock))
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    yield port
+    asyncio.run_coroutine_threadsafe(server.close(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()
+
+
+def document(port: int, **extra: Any) -> dict[str, Any]:
+    doc: dict[str, Any] = dict(demo_doc(port))
+    doc["providers"][0]["apiKey"] = KEY
+    return {**doc, **extra}
+
+
+def write(life: Life, doc: object) -> Path:
+    """Puts the config where a gateway finds it without being told, in one step."""
+    path = life.home / ".llm-router.json"
+    fresh = life.home / "fresh.json"
+    fresh.write_text(doc if isinstance(doc, str) else json.dumps(doc, indent=2) + "\n")
+    os.replace(fresh, path)
+    return path
+
+
+def ask(gateway: Gateway, key: str | None = None, model: str = "demo/ok") -> int:
+    connection = http.client.HTTPConnection(*gateway.address, timeout=20)
+    headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}]})
+    connection.request("POST", "/v1/chat/completions", body, headers)
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_config_is_served_and_told_without_secrets(life: Life, upstream: int) -> None:
+    write(life, document(upstream, masterKey=MASTER))
+    gateway = life.start()
+    assert ask(gateway) == 200
+    status = life.json("status")["data"]
+    assert status["configFile"] == str(life.home / ".llm-router.json")
+    assert status["stateBackend"] == "file"
+    assert status["settings"]["retryAttempts"] == 3
+    for args in (("status",), ("status", "--json"), ("config", "list"), ("config", "list", "--json")):
+        said = life.run(*args)
+        assert KEY not in said.stdout + said.stderr
+        assert MASTER not in said.stdout + said.stderr
+
+
+def test_summary_is_printed(sourced: Life, upstream: int) -> None:
+    write(sourced, document(upstream, masterKey=MASTER))
+    env = {**sourced.env, "PYTHONUNBUFFERED": "1"}
+    command = [*sourced.command, "start", "--port=0"]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        said = ""
+        for line in process.stdout:
+            said += line
+            if "Press Ctrl+C" in line:
+                break
+        process.terminate()
+    assert "Anthropic base URL: http://127.0.0.1:" in said
+    assert "apiKey=sk-u...cdef" in said
+    assert "Local auth: disabled" in said
+    assert KEY not in said
+
+
+def test_changed_file_is_taken_up_and_a_bad_one_is_not(life: Life, upstream: int) -> None:
+    path = write(life, document(upstream))
+    gateway = life.start()
+    assert ask(gateway, model="other") == 404
+    doc = document(upstream)
+    doc["modelAliases"]["other"] = {"strategy": "ordered", "targets": [{"ref": "demo/ok"}]}
+    write(life, doc)
+    gateway.wait_for("config-reloaded")
+    assert ask(gateway, model="other") == 200
+    write(life, '{"providers": [}')
+    gateway.wait_for("config-refused")
+    assert ask(gateway, model="other") == 200
+    path.unlink()
+    gateway.wait_for("config-refused")
+    assert ask(gateway, model="other") == 200
+    write(life, document(upstream))
+    gateway.wait_for("config-reloaded")
+    assert ask(gateway, model="other") == 404
+
+
+def test_reload_answers_with_the_issues(life: Life, upstream: int) -> None:
+    write(life, document(upstream))
+    gateway = life.start("--no-watch-config", "--workers=2")
+    assert life.json("reload")["data"]["changed"] is False
+    doc = document(upstream)
+    doc["modelAliases"]["other"] = {"strategy": "ordered", "targets": [{"ref": "demo/ok"}]}
+    write(life, doc)
+    assert life.json("reload")["data"]["changed"] is True
+    assert [ask(gateway, model="other") for _ in range(4)] == [200] * 4
+    write(life, {**document(upstream), "providers": [{"id": "x"}]})
+    refused = life.run("reload")
+    assert refused.returncode == 2
+    assert "$.providers[0]" in refused.stderr
+    body = life.json("reload")
+    assert (body["ok"], body["error"]["code"]) == (False, "config-refused")
+    assert "$.providers[0]" in "".join(issue["path"] for issue in body["data"]["issues"])
+    assert ask(gateway, model="other") == 200
+
+
+def test_typed_flags_are_kept_and_absent_ones_change_nothing(sourced: Life, upstream: int) -> None:
+    path = write(sourced, document(upstream, masterKey=MASTER))
+    gateway = sourced.start("--require-auth")
+    assert json.loads(path.read_text())["metadata"]["localServer"] == {"requireAuth": True}
+    assert [ask(gateway), ask(gateway, "wrong"), ask(gateway, MASTER)] == [401, 401, 200]
+    sourced.run("stop")
+    before = path.read_bytes()
+    gateway = sourced.start()
+    assert path.read_bytes() == before
+    assert [ask(gateway), ask(gateway, MASTER)] == [401, 200]
+    sourced.run("stop")
+    gateway = sourced.start("--require-auth=false")
+    assert "localServer" not in json.loads(path.read_text()).get("metadata", {})
+    assert ask(gateway) == 200
+
+
+def test_auth_follows_the_file(sourced: Life, upstream: int) -> None:
+    write(sourced, document(upstream, masterKey=MASTER))
+    gateway = sourced.start()
+    assert ask(gateway) == 200
+    write(sourced, document(upstream, masterKey=MASTER, metadata={"localServer": {"requireAuth": True}}))
+    gateway.wait_for("auth-changed")
+    assert [ask(gateway), ask(gateway, MASTER)] == [401, 200]
+
+
+def test_auth_needs_a_key(sourced: Life, upstream: int) -> None:
+    write(sourced, document(upstream))
+    done = sourced.run("start", "--require-auth", "--port=0")
+    assert done.returncode == 2
+    assert "masterKey is missing" in done.stderr
+    assert "set-master-key" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("doc", "message"),
+    [
+        ("{", "Failed to load config from"),
+        ("[]", "Failed to load config from"),
+        ('{"version": 2, "providers": []}', "no enabled provider"),
+    ],
+)
+def test_unusable_configs(sourced: Life, doc: str, message: str) -> None:
+    path = write(sourced, doc)
+    done = sourced.run("start", "--port=0")
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert path.read_text() == doc
+    assert not (sourced.home / "run.json").exists()
+
+
+def test_old_config_is_migrated_before_it_serves(sourced: Life, upstream: int) -> None:
+    path = write(sourced, document(upstream, version=1))
+    gateway = sourced.start()
+    assert ask(gateway) == 200
+    assert json.loads(path.read_text())["version"] == 2
+    assert list(sourced.home.glob(".llm-router.json.bak.*"))
+
+
+def test_workers_share_a_database(sourced: Life, upstream: int) -> None:
+    write(sourced, document(upstream))
+    gateway = sourced.start("--workers=2")
+    assert ask(gateway, model="demo") == 200
+    assert sourced.json("status")["data"]["stateBackend"] == "sqlite"
+    sourced.run("stop")
+    assert (sourced.home / ".llm-router.state.sqlite").exists()
+
+
+def test_a_config_that_broke_does_not_end_a_running_gateway(sourced: Life, upstream: int) -> None:
+    write(sourced, document(upstream))
+    gateway = sourced.start("--no-watch-config")
+    write(sourced, "{")
+    done = sourced.run("restart")
+    assert done.returncode == 1
+    assert "the old one goes on" in done.stderr
+    assert ask(gateway) == 200
+
+
+def test_unset_key_variables_are_named(sourced: Life, upstream: int) -> None:
+    doc = document(upstream)
+    doc["providers"][0]["apiKeyEnv"] = "LLR_TEST_NO_SUCH_KEY"
+    del doc["providers"][0]["apiKey"]
+    write(sourced, doc)
+    sourced.start()
+    said = sourced.run("status").stdout
+    assert "Key Variables That Are Not Set\n- LLR_TEST_NO_SUCH_KEY" in said
