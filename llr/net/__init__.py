@@ -5,7 +5,7 @@ past h11 through `framing.py`. One coroutine per connection; no timer and no tas
 
 server.py      serve(handler, sock, limits) -> Server: accepts, caps, drains
 connection.py  one client connection: head, handler, answer, next
-body.py        a request body that is read only when asked for
+body.py        a request body that is read only when asked for; answer.py: an answer's head; plain.py: our own errors
 client.py      Client: the Transport; exchange.py: one request and its answer
 pool.py        choose(): which connection a request gets (pure)
 dial.py        TCP, proxy and TLS together; proxy.py: which proxy (pure); tls.py: whom to trust

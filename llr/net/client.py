@@ -17,6 +17,7 @@ from llr.wire.http import Origin, OutboundRequest, Timeouts
 
 # Origins come from the configuration; the bound only keeps a client that is misused from growing.
 _MAX_ROUTES = 1024
+_CLOSED = "the client is closed"
 
 
 class Client:
@@ -74,7 +75,7 @@ class Client:
         give_up_at = loop.time() + timeouts.connect_s
         while True:
             if self._closed:
-                raise fail(ErrorKind.UPSTREAM_UNREACHABLE, "the client is closed")
+                raise fail(ErrorKind.UPSTREAM_UNREACHABLE, _CLOSED)
             move = choose(self._view, origin, now=loop.time(), limits=self._limits)
             if isinstance(move, Reuse):
                 upstream = move.connection
@@ -97,6 +98,10 @@ class Client:
         except BaseException:
             self._count(origin, -1)
             raise
+        if self._closed:
+            self._count(origin, -1)
+            stream.abort()
+            raise fail(ErrorKind.UPSTREAM_UNREACHABLE, _CLOSED)
         upstream = Upstream(origin, proxy, stream, wire, watch)
         self._busy.add(upstream)
         return upstream

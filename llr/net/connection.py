@@ -8,30 +8,28 @@ import asyncio
 import logging
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from enum import IntEnum
 from typing import Protocol
 
 import h11
 
 from llr.base.errors import ErrorKind, GatewayError, fail
+from llr.net.answer import CLOSE_S, close_body, head_event, internal_error
 from llr.net.body import RequestBody
 from llr.net.head import BadHead, head_end, origin_form, request_framing
 from llr.net.limits import ServerLimits
-from llr.net.plain import REASONS, error_body, http_date, refusal
+from llr.net.plain import error_body, refusal, trace
 from llr.net.stream import Wire
 from llr.net.watch import NEVER, Watch
-from llr.wire.http import BrokenBody, Handler, Headers, Heartbeat, RawHeaders, Request, Response
+from llr.wire.http import BrokenBody, Handler, Headers, Heartbeat, Request, Response
 
 log = logging.getLogger("llr.net.server")
 
 # Bodies beyond this go out in slices with a drain between: neither a copy of the whole nor an unbounded buffer.
 _SLICE_BYTES = 256 * 1024
-# A body's own clean-up (closing an upstream) may take this long before it is abandoned.
-_CLOSE_S = 2.0
 # How often a running request is looked at: heartbeat, and a client that left while its pipelined bytes block reading.
 _LOOK_S = 0.5
-_OURS = frozenset((b"connection", b"content-length", b"transfer-encoding", b"keep-alive", b"upgrade", b"trailer"))
 _END = h11.EndOfMessage()
 
 
@@ -106,7 +104,10 @@ class Connection:
         try:
             self._enter(Phase.IDLE, host.limits.head_s)
             while await self._exchange():
-                if host.closing_idle and not wire.peek():
+                if wire.peek():
+                    # Pipelined requests are already here: others get their turn between them.
+                    await asyncio.sleep(0)
+                elif host.closing_idle:
                     break
                 self._enter(Phase.IDLE, host.limits.idle_s)
         except (Gone, OSError):
@@ -142,7 +143,7 @@ class Connection:
         elif phase is Phase.WRITING:
             self._wire.abort()
         elif phase is Phase.LEAVING:
-            log.warning("a request was still cleaning up %.0f s after its client had left", _CLOSE_S)
+            log.warning("a request was still cleaning up %.0f s after its client had left", CLOSE_S)
             self._cancel()
         elif phase in _RUNNING:
             self._look(now)
@@ -169,7 +170,7 @@ class Connection:
 
     def _cancel(self) -> None:
         """Cancels what runs, and again later if its clean-up hangs."""
-        self._enter(Phase.LEAVING, _CLOSE_S)
+        self._enter(Phase.LEAVING, CLOSE_S)
         if self.task is not None:
             self.task.cancel()
 
@@ -260,21 +261,21 @@ class Connection:
         except GatewayError as exc:
             status = exc.fault.http_status
             return Response(status, [(b"content-type", b"application/json")], error_body(status, exc.fault.message))
-        except Exception:
+        except Exception as exc:
             # The last line of defence: whatever a handler does, the client gets an answer and the server goes on.
-            log.exception("the handler failed: %s %s", request.method, request.target.partition("?")[0])
-            return _internal_error()
+            log.error("the handler failed: %s %s\n%s", request.method, request.target.partition("?")[0], trace(exc))
+            return internal_error()
 
     async def _respond(self, conn: h11.Connection, body: RequestBody, method: str, response: Response) -> bool:
         content = response.body
         keep = body.skip_arrived() and not (response.close or self._host.draining)
         try:
             try:
-                event = _head_event(response, keep)
-            except h11.LocalProtocolError:
-                log.exception("the handler's status or header fields cannot be sent")
-                response = _internal_error()
-                event = _head_event(response, keep)
+                event = head_event(response, keep)
+            except h11.LocalProtocolError as exc:
+                log.error("the handler's status or header fields cannot be sent\n%s", trace(exc))
+                response = internal_error()
+                event = head_event(response, keep)
             head = conn.send(event)
             empty = method == "HEAD" or response.status in (204, 304)
             if isinstance(response.body, bytes):
@@ -285,7 +286,7 @@ class Connection:
                 return False
         finally:
             if not isinstance(content, bytes):
-                await _close(content)
+                await close_body(content)
         return keep and conn.our_state is h11.DONE
 
     async def _send_bytes(self, conn: h11.Connection, head: bytes, content: bytes) -> None:
@@ -328,7 +329,7 @@ class Connection:
             raise
         except Exception as exc:
             if not isinstance(exc, BrokenBody):
-                log.exception("an answer's body failed")
+                log.error("an answer's body failed\n%s", trace(exc))
             self._beat = None
             await self._cut()
             return False
@@ -384,32 +385,3 @@ class Connection:
             # Without chunks the end of the connection is the end of the body: only a reset tells the difference.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._wire.abort()
-
-
-def _head_event(response: Response, keep: bool) -> h11.Response:
-    headers: RawHeaders = [field for field in response.headers if field[0] not in _OURS]
-    if isinstance(response.body, bytes) and response.status not in (204, 304):
-        headers.append((b"content-length", b"%d" % len(response.body)))
-    if not any(name == b"date" for name, _ in headers):
-        headers.append((b"date", http_date()))
-    if not keep:
-        headers.append((b"connection", b"close"))
-    return h11.Response(status_code=response.status, headers=headers, reason=REASONS.get(response.status, b""))
-
-
-def _internal_error() -> Response:
-    body = error_body(500, "the request could not be handled; the log says why")
-    return Response(500, [(b"content-type", b"application/json")], body)
-
-
-async def _close(content: AsyncIterator[bytes]) -> None:
-    aclose: Callable[[], object] | None = getattr(content, "aclose", None)
-    if aclose is None:
-        return
-    try:
-        async with asyncio.timeout(_CLOSE_S):
-            await aclose()  # type: ignore[misc]
-    except TimeoutError:
-        log.warning("an answer's body did not close within %.0f s", _CLOSE_S)
-    except Exception:
-        log.exception("an answer's body failed to close")

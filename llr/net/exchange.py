@@ -4,6 +4,7 @@ Law: what the peer did wrong becomes a `GatewayError` here, once. No redirect is
 """
 
 import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TypeAlias
@@ -18,6 +19,8 @@ from llr.net.proxy import Proxy
 from llr.net.stream import Stream, Wire
 from llr.net.watch import NEVER, Watch
 from llr.wire.http import Headers, Origin, OutboundRequest, Timeouts
+
+log = logging.getLogger("llr.net.client")
 
 # A request up to this size goes out in one write: one packet train, one TLS record run.
 _JOIN_BYTES = 64 * 1024
@@ -192,6 +195,12 @@ class Answer:
             self._skip_arrived()
         self._close()
 
+    def __del__(self) -> None:
+        # A consumer that forgot `aclose` must not cost the pool a connection for ever.
+        if self._settle is not None and not self._upstream.loop.is_closed():
+            log.warning("%s: dropped without being closed", self._what)
+            self._close()
+
     def _skip_arrived(self) -> None:
         try:
             data = self._upstream.stream.take()
@@ -213,10 +222,13 @@ async def exchange(upstream: Upstream, request: OutboundRequest, timeouts: Timeo
     conn = h11.Connection(h11.CLIENT)
     head, size = _request_head(conn, request, upstream.proxy)
     upstream.wait_for("answer", timeouts.first_byte_s)
-    with faults(_HEAD_FAULTS, f"asking {origin.host}:{origin.port}"):
+    try:
         if await _send(upstream, head, request.body, size):
             conn.send(_END)
         response, kind = await _read_answer(upstream.stream, conn)
+    except (OSError, BadHead):
+        with faults(_HEAD_FAULTS, f"asking {origin.host}:{origin.port}"):
+            raise
     upstream.deadline = NEVER
     if request.method == "HEAD" or response.status_code in (204, 304):
         kind = 0
@@ -231,8 +243,8 @@ async def exchange(upstream: Upstream, request: OutboundRequest, timeouts: Timeo
 def _request_head(conn: h11.Connection, request: OutboundRequest, proxy: Proxy | None) -> tuple[bytes, int]:
     origin = request.origin
     target = request.target
-    headers = [(b"host", origin.authority.encode("latin-1")), *request.headers]
     size = sum(map(len, request.body))
+    headers = [(b"host", b""), *request.headers]
     if size or request.method not in ("GET", "HEAD", "DELETE", "OPTIONS"):
         headers.append((b"content-length", b"%d" % size))
     if proxy is not None and origin.scheme == "http":
@@ -240,16 +252,23 @@ def _request_head(conn: h11.Connection, request: OutboundRequest, proxy: Proxy |
         if proxy.credentials is not None:
             headers.append((b"proxy-authorization", proxy.credentials.reveal().encode("ascii")))
     try:
+        headers[0] = (b"host", authority(origin))
         head = conn.send(h11.Request(method=request.method, target=target, headers=headers))
         if size:
             conn.send_with_data_passthrough(h11.Data(data=_Sized(size)))  # type: ignore[arg-type]
-    except (h11.LocalProtocolError, UnicodeEncodeError):
+    except (h11.LocalProtocolError, UnicodeError):
         # h11's own words quote the field, which may be a key.
         raise fail(
             ErrorKind.CONFIGURATION,
             f"the request to {origin.host} cannot be sent: its path or a header field holds a byte HTTP forbids",
         ) from None
     return head, size
+
+
+def authority(origin: Origin) -> bytes:
+    """Returns the Host field of requests to `origin`. Raises `UnicodeError` for a name DNS cannot carry."""
+    text = origin.authority
+    return text.encode("ascii") if text.isascii() else text.encode("idna")
 
 
 class _Sized:

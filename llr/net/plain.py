@@ -1,10 +1,12 @@
 """The server's own few answers: small JSON for what never reaches a handler, and the fields every answer carries."""
 
 import time
+import traceback
 from email.utils import formatdate
 from http import HTTPStatus
 
 from llr.base.jsonio import dumps
+from llr.base.redact import scrub
 
 REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
 
@@ -22,6 +24,11 @@ def refusal(status: int, message: str) -> bytes:
         b"HTTP/1.1 %d %b\r\ndate: %b\r\ncontent-type: application/json\r\n%bcontent-length: %d\r\n"
         b"connection: close\r\n\r\n%b" % (status, REASONS.get(status, b""), http_date(), retry, len(body), body)
     )
+
+
+def trace(error: BaseException) -> str:
+    """Returns the traceback for a log, without what looks like a key."""
+    return scrub("".join(traceback.format_exception(error)))
 
 
 _second = -1

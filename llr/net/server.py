@@ -11,7 +11,7 @@ import socket
 
 from llr.net.connection import Connection
 from llr.net.limits import ServerLimits
-from llr.net.plain import refusal
+from llr.net.plain import refusal, trace
 from llr.net.stream import Wire
 from llr.net.watch import Watch
 from llr.wire.http import Handler
@@ -160,7 +160,7 @@ class Server:
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (exc := task.exception()) is not None:
-            log.error("a connection failed", exc_info=exc)
+            log.error("a connection failed\n%s", trace(exc))
 
     async def _serve(self, connection: Connection, wire: Wire, sock: socket.socket) -> None:
         try:

@@ -98,6 +98,9 @@ class Wire(asyncio.Protocol):
         """Keeps the transport."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        sock = transport.get_extra_info("socket")
+        if sock is not None and sock.family in (socket.AF_INET, socket.AF_INET6):
+            _probe(sock)
 
     def data_received(self, data: bytes) -> None:
         """Keeps `data` for `read`, and stops reading past the limit."""
@@ -265,6 +268,19 @@ class Wire(asyncio.Protocol):
         with contextlib.suppress(OSError), sock.dup() as own:
             own.setblocking(False)
             self._data += own.recv(_SALVAGE_BYTES)
+
+
+# Seconds until the first probe, seconds between probes, probes: NAT tables forget a silent connection within minutes,
+# and a peer whose machine is gone never ends it.
+_PROBES = (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 30), ("TCP_KEEPCNT", 4))
+
+
+def _probe(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in _PROBES:
+            if (option := getattr(socket, name, None)) is not None:
+                sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _is_readable(fd: int) -> bool:

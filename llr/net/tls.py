@@ -6,6 +6,7 @@ REQUESTS_CA_BUNDLE replace the first two. Contexts are built off the loop, at fi
 
 import asyncio
 import logging
+import os
 import ssl
 from collections.abc import Mapping
 
@@ -18,25 +19,38 @@ _ADDING = "NODE_EXTRA_CA_CERTS"
 
 
 class Trust:
-    """The contexts of one client. `env` is read when a context is built."""
+    """The contexts of one client. `env` is read when a context is built; a CA file that changed is read again."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
-        self._contexts: dict[str | None, asyncio.Task[ssl.SSLContext]] = {}
+        self._contexts: dict[str | None, tuple[object, asyncio.Task[ssl.SSLContext]]] = {}
 
     async def context(self, ca_file: str | None) -> ssl.SSLContext:
         """Returns the context for origins with this CA file. Raises `GatewayError(CONFIGURATION)` if it is unusable."""
-        task = self._contexts.get(ca_file)
-        if task is None:
+        version = _version(ca_file)
+        known = self._contexts.get(ca_file)
+        if known is None or known[0] != version:
             task = asyncio.get_running_loop().create_task(asyncio.to_thread(build_context, self._env, ca_file))
-            self._contexts[ca_file] = task
+            known = self._contexts[ca_file] = (version, task)
             task.add_done_callback(lambda done: self._forget_failure(ca_file, done))
         # Shared by all who dial: one of them giving up must not cancel it for the others.
-        return await asyncio.shield(task)
+        return await asyncio.shield(known[1])
 
     def _forget_failure(self, ca_file: str | None, task: "asyncio.Task[ssl.SSLContext]") -> None:
         if task.cancelled() or task.exception() is not None:
-            self._contexts.pop(ca_file, None)
+            known = self._contexts.get(ca_file)
+            if known is not None and known[1] is task:
+                del self._contexts[ca_file]
+
+
+def _version(path: str | None) -> object:
+    if path is None:
+        return None
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
 
 
 def build_context(env: Mapping[str, str], ca_file: str | None) -> ssl.SSLContext:

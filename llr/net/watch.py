@@ -4,7 +4,10 @@ Law: setting a deadline costs one comparison; nothing here makes a timer per req
 """
 
 import asyncio
+import logging
 from typing import Protocol
+
+log = logging.getLogger("llr.net")
 
 NEVER = float("inf")
 # Two scans are at least this far apart, whatever the deadlines: 1,000 streams with heartbeats stay cheap.
@@ -17,7 +20,7 @@ class Watched(Protocol):
     deadline: float
 
     def expire(self, now: float) -> None:
-        """Called once `deadline` has passed; must set a later one."""
+        """Called once `deadline` has passed; sets a later one first of all."""
 
 
 class Watch:
@@ -62,7 +65,11 @@ class Watch:
         self._next_at = NEVER
         now = self._loop.time()
         for item in [item for item in self._items if item.deadline <= now]:
-            item.expire(now)
+            try:
+                item.expire(now)
+            except Exception:
+                # One connection's failure must not end the deadlines of all.
+                log.exception("a deadline could not be acted on")
         nearest = min((item.deadline for item in self._items), default=NEVER)
         if nearest < NEVER:
             self.soon(max(nearest, now + _GAP_S))

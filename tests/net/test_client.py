@@ -1,7 +1,9 @@
 """The client over real sockets: what it sends, what it keeps, and what each fault of an upstream becomes."""
 
 import asyncio
+import gc
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -210,6 +212,59 @@ async def test_the_pool_makes_room_for_another_origin() -> None:
             assert await whole(await net.send(post(port), timeouts=QUICK)) == b"ok"
             assert net.open_connections == 1
         await net.aclose()
+
+
+async def test_a_stale_connection_is_replaced_when_nothing_had_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reset arrives, but neither the loop nor the look at the socket has seen it when the request is written."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    served: list[socket.socket] = []
+
+    def serve_one() -> None:
+        sock, _ = listener.accept()
+        served.append(sock)
+        assert sock.recv(65536)
+        sock.sendall(OK)
+
+    def reset() -> None:
+        sock = served[-1]
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        sock.close()
+
+    monkeypatch.setattr("llr.net.stream._is_readable", lambda fd: False)
+    with ThreadPoolExecutor(1) as pool:
+        async with client() as net:
+            first = pool.submit(serve_one)
+            assert await whole(await net.send(post(port), timeouts=QUICK)) == b"ok"
+            first.result()
+            pool.submit(reset).result()
+            second = pool.submit(serve_one)
+            assert await whole(await net.send(post(port), timeouts=QUICK)) == b"ok"
+            second.result()
+            assert net.open_connections == 1
+    assert len(served) == 2
+    served[1].close()
+    listener.close()
+
+
+async def test_an_answer_that_is_forgotten_frees_its_connection(caplog: pytest.LogCaptureFixture) -> None:
+    async with upstream(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")) as port, client() as net:
+        await net.send(post(port), timeouts=QUICK)
+        gc.collect()
+        assert net.open_connections == 0
+    assert "dropped without being closed" in caplog.text
+
+
+async def test_closing_while_dialling() -> None:
+    sock = socket.create_server(("127.0.0.1", 0))
+    net = Client({})
+    task = asyncio.create_task(net.send(post(sock.getsockname()[1]), timeouts=QUICK))
+    await until(lambda: net.open_connections == 1)
+    await net.aclose()
+    with pytest.raises(GatewayError):
+        await task
+    assert net.open_connections == 0
+    sock.close()
 
 
 # Faults.

@@ -370,7 +370,7 @@ async def test_running_out_of_descriptors_pauses_accepting(
 async def test_a_body_that_will_not_close_is_abandoned(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("llr.net.connection._CLOSE_S", 0.05)
+    monkeypatch.setattr("llr.net.connection.CLOSE_S", 0.05)
 
     async def body() -> AsyncIterator[bytes]:
         try:

@@ -5,6 +5,7 @@ import base64
 import contextlib
 import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -144,6 +145,19 @@ async def test_contexts_are_built_once_per_root_and_failures_are_not_kept(certif
             await trust.context("/nonexistent/ca.pem")
         assert caught.value.fault.kind is ErrorKind.CONFIGURATION
         assert "/nonexistent/ca.pem" in caught.value.fault.message
+
+
+async def test_a_ca_file_that_changed_is_read_again(
+    certificate: Certificate, other_certificate: Certificate, tmp_path: Path
+) -> None:
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_bytes(Path(other_certificate.cert).read_bytes() + b"\n")
+    async with secure(certificate) as origin, client() as net:
+        pinned = Origin("https", origin.host, origin.port, ca_file=str(ca_file))
+        with pytest.raises(GatewayError):
+            await net.send(post(0, origin=pinned), timeouts=QUICK)
+        ca_file.write_bytes(Path(certificate.cert).read_bytes())
+        assert await whole(await net.send(post(0, origin=pinned), timeouts=QUICK)) == b"ok"
 
 
 def test_what_adds_and_what_replaces(certificate: Certificate, caplog: pytest.LogCaptureFixture) -> None:
