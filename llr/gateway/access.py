@@ -3,7 +3,7 @@
 import hmac
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from llr.base.errors import ErrorKind, Fault
@@ -50,6 +50,7 @@ class AccessRules:
     origins: frozenset[str]
     hosts: frozenset[str]
     master_key: Secret | None
+    known_hosts: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, config: Config, settings: Settings) -> "AccessRules":
@@ -93,6 +94,15 @@ def address_allowed(rules: AccessRules, peer: str) -> bool:
 
 def host_allowed(rules: AccessRules, host: str, bound: Iterable[str]) -> bool:
     """Returns whether a Host value names this machine: DNS rebinding brings foreign names to loopback."""
+    known = rules.known_hosts.get(host)
+    if known is None:
+        known = _names_us(rules, host, bound)
+        if len(rules.known_hosts) < 100:  # honest clients know few names; others may not fill the memory
+            rules.known_hosts[host] = known
+    return known
+
+
+def _names_us(rules: AccessRules, host: str, bound: Iterable[str]) -> bool:
     host = host.strip().lower()
     if not host:
         return True

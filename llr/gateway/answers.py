@@ -181,7 +181,7 @@ async def _whole(found: Whole, fields: RawHeaders, native: bool, books: Books) -
     books.bytes_out = lambda: len(body)
     if books.committed is not None:
         wire = books.committed.candidate.wire
-        books.usage = lambda: usage_of_answer(wire, found.body)
+        books.usage = lambda: usage_of_answer(wire, found.value)
     await books.close(None)
     return Response(found.status, fields, body)
 

@@ -4,11 +4,12 @@ Law: whatever goes wrong comes back as a `Failure` or is the caller's own cancel
 is closed.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from llr.base.errors import ErrorKind, Fault, GatewayError
-from llr.base.jsonio import InvalidJSON, loads
+from llr.base.jsonio import JSON, InvalidJSON, loads
 from llr.base.names import FormatId
 from llr.formats.errors import plain_text, read_error, read_fault, stream_fault
 from llr.gateway.upstream import ERROR_BYTES, WHOLE_BYTES, Shape, Source, check_redirect, shape_of
@@ -42,12 +43,13 @@ _OUR_KINDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """An answer read to its end."""
+    """An answer read to its end. `value` is a JSON object's value where it was parsed."""
 
     status: int
     headers: Headers
     body: bytes
     shape: Shape
+    value: Mapping[str, JSON] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,35 +192,28 @@ def _empty(question: Question, inbound: InboundResponse) -> Whole | Failure:
 
 def _whole(question: Question, inbound: InboundResponse, body: bytes, shape: Shape) -> Whole | Failure:
     """Judges a body read to its end: JSON of a success, an error that came as 200, or something else altogether."""
-    if shape is not Shape.JSON or not _looks_whole(body):
+    value: JSON = None
+    if shape is Shape.JSON and len(body) <= _PARSED_BYTES:
+        try:
+            value = loads(body)
+        except InvalidJSON:
+            shape = Shape.OTHER
+    if shape is not Shape.JSON or (value is None and body.rstrip()[-1:] not in (b"}", b"]")):
         seen = plain_text(body)[:120]
         text = f"the provider answered with something that is not JSON: {seen}" if seen else "no JSON in the answer"
         fault = Fault(ErrorKind.UPSTREAM_INVALID, text)
         return Failure(fault, Phase.BODY, kind=fault.kind, excerpt=text, answered=True, headers=inbound.headers)
-    if b'"error"' in body[:4096] and (fault_inside := error_inside(body)) is not None:
-        return in_stream(fault_inside, inbound.headers, body)
-    return Whole(inbound.status, inbound.headers, body, shape)
+    found = error_inside(value)
+    if found is not None:
+        return in_stream(found, inbound.headers, body)
+    return Whole(inbound.status, inbound.headers, body, shape, value if isinstance(value, dict) else None)
 
 
-def _looks_whole(body: bytes) -> bool:
-    if len(body) <= _PARSED_BYTES:
-        try:
-            loads(body)
-        except InvalidJSON:
-            return False
-        return True
-    return body.rstrip()[-1:] in (b"}", b"]")
-
-
-def error_inside(body: bytes) -> Fault | None:
+def error_inside(value: JSON) -> Fault | None:
     """Returns the fault of an error object that came with status 200, None for an answer.
 
     An answer may have `"error": null` (Responses) or an `error` beside its content; only a bare error is one.
     """
-    try:
-        value = loads(body)
-    except InvalidJSON:
-        return None
     if isinstance(value, list):
         value = value[0] if value else None
     if not isinstance(value, dict) or not value.get("error"):

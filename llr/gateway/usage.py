@@ -3,13 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from llr.base.jsonio import InvalidJSON, loads
 from llr.base.names import FormatId
 from llr.gateway.watch import StreamWatch
 from llr.ir.events import Usage, merge_usage
-
-# Larger answers than this are embeddings and images, which nobody settles by tokens of their own count.
-_LOOKED_AT_BYTES = 1024 * 1024
 
 
 def _count(value: Any) -> int | None:
@@ -92,15 +88,9 @@ READERS: Mapping[FormatId, Callable[[Mapping[str, Any]], Usage | None]] = {
 }
 
 
-def usage_of_answer(wire: FormatId, body: bytes) -> Usage | None:
-    """Returns the usage of a whole answer, None when it tells none."""
-    if len(body) > _LOOKED_AT_BYTES or b"usage" not in body:
-        return None
-    try:
-        value = loads(body)
-    except InvalidJSON:
-        return None
-    return READERS[wire](value) if isinstance(value, dict) else None
+def usage_of_answer(wire: FormatId, value: Mapping[str, Any] | None) -> Usage | None:
+    """Returns the usage of a whole answer, None when it tells none or was too large to be parsed."""
+    return READERS[wire](value) if value is not None else None
 
 
 def usage_of_stream(wire: FormatId, watch: StreamWatch) -> Usage | None:
