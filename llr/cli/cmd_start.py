@@ -2,19 +2,21 @@
 
 import os
 import secrets
+import sys
 import time
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from socket import socket as Socket
 
 from llr import __version__
 from llr.cli.dispatch import Context
-from llr.cli.launch import SERVING_PARAMS, Launch, make_log
+from llr.cli.launch import SERVING_PARAMS, Launch, builder, make_log
 from llr.cli.preparation import Prepared, prepare
 from llr.control.params import Kind, Param
 from llr.control.report import FAILED, Outcome, Refused, refuse
-from llr.daemon import channel, descriptors, instance, listener, ports, resume, source
+from llr.daemon import channel, instance, listener, ports, resume, source
 from llr.daemon.instance import Instance, Lock
 from llr.daemon.listener import BindError
 from llr.daemon.log import Log
@@ -22,7 +24,6 @@ from llr.daemon.ports import Address
 from llr.daemon.resume import Kept, Plan
 from llr.daemon.source import Source
 from llr.daemon.supervisor import Hold, StartFailed, Supervisor
-from llr.net.limits import ServerLimits
 
 PARAMS: tuple[Param, ...] = (
     *SERVING_PARAMS,
@@ -51,6 +52,8 @@ def run(args: Namespace, context: Context) -> Outcome:
     kept = _passed_on()
     if kept is not None:
         return _resume(args, context, kept)
+    if args.workers > 1 and sys.platform == "win32":
+        raise refuse("no-workers", "Windows cannot share a socket between processes.", "Leave --workers out.")
     prepared = prepare(args, context)
     address = _address(args, context, prepared)
     path = instance.state_path(context.env)
@@ -177,8 +180,9 @@ def _iso(at: float) -> str:
 
 def _serve(this: _Run, context: Context, prepared: Prepared, quiet: bool) -> Outcome:
     async def announce(_supervisor: Supervisor) -> None:
-        if not quiet:
-            for line in prepared.banner(this.plan.instance.origin):
+        # A reader of stdout that has gone is no reason not to serve.
+        with suppress(OSError):
+            for line in () if quiet else prepared.banner(this.plan.instance.origin):
                 context.out.line(line)
         this.log.event("ready", origin=this.plan.instance.origin, pid=os.getpid(), workers=this.plan.workers)
         _tell_ready(this.plan)
@@ -189,10 +193,7 @@ def _serve(this: _Run, context: Context, prepared: Prepared, quiet: bool) -> Out
 def _live(this: _Run, announce: Announce, kept: Kept | None = None) -> Outcome:
     import asyncio
 
-    from llr.cli.compose import builder
-
-    limits = ServerLimits(max_connections=descriptors.connection_cap(descriptors.raise_limit()))
-    supervisor = Supervisor(this.plan, this.hold, this.source, builder(this.launch, this.log, limits), this.log)
+    supervisor = Supervisor(this.plan, this.hold, this.source, builder(this.launch, this.log), this.log)
     try:
         code = asyncio.run(supervisor.run(announce, kept))
     finally:

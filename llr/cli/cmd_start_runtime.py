@@ -4,7 +4,7 @@ import os
 from argparse import Namespace
 
 from llr.cli.dispatch import Context
-from llr.cli.launch import SERVING_PARAMS, from_worker_args, make_log
+from llr.cli.launch import SERVING_PARAMS, builder, from_worker_args, make_log
 from llr.control.params import Param
 from llr.control.report import Outcome, refuse
 
@@ -15,9 +15,7 @@ def run(args: Namespace, _context: Context) -> Outcome:
     """Returns after the parent asked for the end, or is gone."""
     import asyncio
 
-    from llr.cli.compose import builder
-    from llr.daemon import descriptors, listener, runtime, source
-    from llr.net.limits import ServerLimits
+    from llr.daemon import listener, runtime, source
 
     link = runtime.link_fd(os.environ)
     if link is None:
@@ -26,5 +24,4 @@ def run(args: Namespace, _context: Context) -> Outcome:
     log = make_log(launch)
     source.own()
     sockets = listener.inherited(os.environ)
-    limits = ServerLimits(max_connections=descriptors.connection_cap(descriptors.raise_limit()))
-    return Outcome(asyncio.run(runtime.run_worker(builder(launch, log, limits), sockets, log, link)))
+    return Outcome(asyncio.run(runtime.run_worker(builder(launch, log), sockets, log, link)))

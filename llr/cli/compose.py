@@ -22,10 +22,11 @@ from llr.control import configfile, issues
 from llr.control.configfile import Loaded
 from llr.control.configwatch import Accepted, ConfigWatch, Refused, Reload
 from llr.control.report import refuse
+from llr.daemon import descriptors
 from llr.daemon.channel import Answer, Answerer, Ask
 from llr.daemon.log import Log
 from llr.daemon.ports import is_loopback
-from llr.daemon.serving import App, Build
+from llr.daemon.serving import App
 from llr.gateway.app import Gateway
 from llr.gateway.deps import ConfigHolder, Deps
 from llr.net.client import Client
@@ -35,16 +36,9 @@ from llr.providers.auth import StaticCredentials
 from llr.wire.http import Request, Response
 
 
-def builder(launch: Launch, log: Log, limits: ServerLimits) -> Build:
-    """Returns what builds the app of this process."""
-
-    async def build() -> App:
-        return await _build(launch, log, limits)
-
-    return build
-
-
-async def _build(launch: Launch, log: Log, limits: ServerLimits) -> App:
+async def build_app(launch: Launch, log: Log) -> App:
+    """Returns the app of this process. Raises `Refused` when there is no config to serve or no store to be had."""
+    limits = ServerLimits(max_connections=descriptors.connection_cap(descriptors.raise_limit()))
     env = dict(os.environ)
     route_logging(log)
     upstream: Server | None = None

@@ -2,9 +2,13 @@
 
 from argparse import Namespace
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from llr.control.params import Kind, Param
 from llr.daemon.log import LEVELS, Log
+
+if TYPE_CHECKING:
+    from llr.daemon.serving import App, Build
 
 DEFAULT_CONFIG = "~/.llm-router.json"
 
@@ -49,7 +53,8 @@ class Launch:
             "log-format": self.log_format,
             "log-level": self.log_level,
         }
-        return ("start-runtime", *(f"--{name}={value}" for name, value in flags.items() if value))
+        # Lenient: a newer version is started with these, and may have dropped a flag.
+        return ("start-runtime", "--lenient", *(f"--{name}={value}" for name, value in flags.items() if value))
 
 
 def _word(value: bool) -> str:
@@ -76,6 +81,20 @@ def config_path(args: Namespace) -> str:
     import os
 
     return os.path.abspath(os.path.expanduser(args.config or DEFAULT_CONFIG))
+
+
+def builder(launch: Launch, log: Log) -> "Build":
+    """Returns what builds the app of this process. What serving needs is imported then: a parent of workers never
+
+    needs it, and a worker can tell its parent why it could not be imported.
+    """
+
+    async def build() -> "App":
+        from llr.cli.compose import build_app
+
+        return await build_app(launch, log)
+
+    return build
 
 
 def make_log(launch: Launch) -> Log:

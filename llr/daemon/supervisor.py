@@ -6,6 +6,7 @@ Law: at every moment someone accepts. A new process serves before an old one sto
 import asyncio
 import os
 import socket
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class Supervisor:
         # Sources of earlier hand-overs: this very process may still import from one of them.
         self._left: list[Source] = []
         self._retiring: list[Worker] = []
-        self._draining: Serving | None = None
+        self._draining: list[Serving] = []
         self._control: Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: asyncio.Future[int] | None = None
@@ -162,7 +163,7 @@ class Supervisor:
             return
         self._stopping = True
         self.log.event("stopping", deadline_s=deadline_s)
-        servings = [serving for serving in (self.local, self._draining) if serving is not None]
+        servings = [*self._draining, *([self.local] if self.local is not None else [])]
         children = [*await self.crew.lay_off(), *self._retiring]
         await asyncio.gather(
             *(serving.drain(deadline_s) for serving in servings), *(child.drain(deadline_s) for child in children)
@@ -185,6 +186,8 @@ class Supervisor:
 
     async def hand_over(self) -> Answer:
         """Returns 200 once new processes serve and the old ones drain, 500 with the reason when the old ones go on."""
+        if sys.platform == "win32":
+            return channel.problem(501, "not-here", "Windows cannot hand sockets over; stop the gateway and start it.")
         if self._handing_over or self._stopping:
             return channel.problem(409, "busy", "A hand-over or the end is under way already.")
         self._handing_over = True
@@ -208,11 +211,13 @@ class Supervisor:
             return self._not_handed_over(why)
         old = self.crew.replace_all(fresh, source)
         self._retiring.extend(old)
-        self._draining, self.local = self.local, None
-        await self._pass_state(old, self._draining, fresh)
+        serving, self.local = self.local, None
+        if serving is not None:
+            self._draining.append(serving)
+        await self._pass_state(old, serving, fresh)
         self._left.append(self.source)
         self.source = source
-        self._keep(self._retire(old, self._draining))
+        self._keep(self._retire(old, serving))
         self.log.event("handed-over", pids=",".join(str(worker.pid) for worker in fresh))
         pids: JSON = [worker.pid for worker in fresh]
         return Answer(200, {"version": fresh[0].version, "pids": pids})
@@ -246,12 +251,11 @@ class Supervisor:
         if serving is not None:
             await self._pass_state((), serving, self.crew.workers)
             await serving.close()
+            self._draining.remove(serving)
         for worker in old:
             self._retiring.remove(worker)
             await self._absorb(worker.state, self.crew.workers)
-        if self._draining is serving:
-            self._draining = None
-        if not self._retiring and self._draining is None and not self._stopping:
+        if not self._retiring and not self._draining and not self._stopping:
             await self._become_new()
 
     async def _become_new(self) -> None:
@@ -344,7 +348,7 @@ class Supervisor:
             "origin": self.plan.instance.origin,
             "uptimeSeconds": round(time.time() - self._began, 3),
             "processes": processes,
-            "draining": len(self._retiring) + (self._draining is not None),
+            "draining": len(self._retiring) + len(self._draining),
         }
         return Answer(200, facts)
 

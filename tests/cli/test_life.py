@@ -1,14 +1,20 @@
 """The life of a gateway as its owner sees it: every command against real processes, from source and from the file."""
 
+import http.client
 import json
+import os
 import signal
 import socket
 import sys
 import threading
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from llr.daemon import process
+from llr.daemon.call import control_call
 from tests.cli.life import Life
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and descriptors")
@@ -238,6 +244,60 @@ def test_overwritten_file_changes_nothing_for_the_running_gateway(archived: Life
     assert gateway.wait() == 0
 
 
+def test_new_file_is_taken_up_parent_and_all(archived: Life) -> None:
+    gateway = archived.start("--demo", "--workers=2")
+    replace_in_archive(Path(archived.command[-1]), "llr/__init__.py", b'"""Newer."""\n__version__ = "9.9.9"\n')
+    assert archived.run("restart").returncode == 0
+    assert "version=9.9.9" in gateway.wait_for("renewed")
+    status = control(archived, "GET", "/status")
+    assert (status["version"], status["pid"]) == ("9.9.9", gateway.pid)
+    assert {row["version"] for row in status["processes"]} == {"9.9.9"}
+    assert archived.state["version"] == "9.9.9"
+
+
+def test_new_file_that_cannot_serve_leaves_the_old_one_serving(archived: Life) -> None:
+    gateway = archived.start("--demo")
+    replace_in_archive(Path(archived.command[-1]), "llr/gateway/app.py", b"raise ImportError('broken on purpose')\n")
+    done = archived.run("restart")
+    assert done.returncode == 1
+    assert "broken on purpose" in done.stderr
+    assert gateway.ask("demo")[0] == 200
+    assert [row["pid"] for row in control(archived, "GET", "/status")["processes"]] == [gateway.pid]
+
+
+def test_new_file_is_noticed(archived: Life) -> None:
+    archived.env["LLM_ROUTER_BINARY_WATCH_INTERVAL_MS"] = "1000"
+    gateway = archived.start("--demo", "--watch-binary")
+    replace_in_archive(Path(archived.command[-1]), "llr/__init__.py", b'__version__ = "9.9.9"\n')
+    gateway.wait_for("program-file-changed")
+    assert "version=9.9.9" in gateway.wait_for("renewed")
+
+
+def test_idle_connection_outlives_two_restarts(sourced: Life) -> None:
+    gateway = sourced.start("--demo")
+    connection = http.client.HTTPConnection(*gateway.address, timeout=20)
+    connection.request("GET", "/v1/models")
+    assert connection.getresponse().read()
+    assert connection.sock is not None
+    sock = connection.sock
+    for _ in range(2):
+        assert sourced.run("restart").returncode == 0
+    assert control(sourced, "GET", "/status")["draining"] == 2
+    connection.request("GET", "/v1/models")
+    answer = connection.getresponse()
+    assert (answer.status, answer.getheader("connection")) == (200, "close")
+    assert answer.read()
+    assert sock.fileno() == -1 or connection.sock is None
+    gateway.wait_for("renewed")
+
+
+def test_demo_writes_nothing_but_its_runtime_files(life: Life) -> None:
+    gateway = life.start("--demo")
+    assert gateway.ask("demo")[0] == 200
+    found = {path.name for path in life.home.iterdir() if not path.is_dir()}
+    assert found == {"run.json", "run.json.lock", "run.sock"}
+
+
 def test_version_is_fast_and_bare_llr_succeeds(life: Life) -> None:
     assert life.run("--version").stdout.startswith("llr ")
     bare = life.run()
@@ -246,23 +306,27 @@ def test_version_is_fast_and_bare_llr_succeeds(life: Life) -> None:
 
 
 def signal_process(pid: int, number: signal.Signals) -> None:
-    import os
-
     os.kill(pid, number)
 
 
 def alive(pid: int) -> bool:
-    from llr.daemon import process
-
     return process.alive(pid)
 
 
-def control(life: Life, method: str, path: str) -> dict[str, object]:
-    from llr.daemon.call import control_call
+def control(life: Life, method: str, path: str) -> Any:
+    return control_call(method, path, env=life.env).body
 
-    body = control_call(method, path, env=life.env).body
-    assert isinstance(body, dict)
-    return dict(body)
+
+def replace_in_archive(path: Path, name: str, content: bytes) -> None:
+    """Puts another archive in place, in one step: the same but for one module, whose bytecode is left out."""
+    fresh = path.with_name("fresh.pyz")
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(fresh, "w", zipfile.ZIP_DEFLATED) as new:
+        for item in old.infolist():
+            if item.filename == name:
+                new.writestr(item, content)
+            elif item.filename != name + "c":
+                new.writestr(item, old.read(item))
+    os.replace(fresh, path)
 
 
 class Load:
@@ -293,8 +357,6 @@ class Load:
             assert self._more.wait_for(lambda: self._count >= wanted or self.failures, 30)
 
     def _run(self) -> None:
-        import http.client
-
         body = json.dumps({"model": "demo/ok", "messages": [{"role": "user", "content": "Hello"}]})
         connection = http.client.HTTPConnection(*self._address, timeout=20)
         while not self._stop.is_set():
