@@ -20,7 +20,7 @@ from llr.ir.request import ChatRequest
 PREFIX = "llr1."
 # Decoded bytes of the base64 form begin with this, for clients that decode signatures as base64 themselves.
 _MAGIC = b"\x8cllr1\x00"
-_MAGIC_HEAD = base64.b64encode(_MAGIC[:6]).decode()
+BASE64_SIGN = base64.b64encode(_MAGIC[:6]).decode()
 _MAC_BYTES = 16
 LIMIT_BYTES = 256 * 1024
 # Where a client's format has no place for a call's own seal, a carrier of reasoning holds it under these names.
@@ -72,7 +72,7 @@ def pack_base64(seal: Seal, key: bytes) -> str:
 
 def is_carrier(text: str) -> bool:
     """Returns whether `text` has the shape of a carrier in either form, whoever signed it."""
-    return text.startswith(PREFIX) or text.replace("-", "+").replace("_", "/").startswith(_MAGIC_HEAD)
+    return text.startswith(PREFIX) or text.replace("-", "+").replace("_", "/").startswith(BASE64_SIGN)
 
 
 def _split(text: str) -> tuple[bytes, bytes] | None:

@@ -120,8 +120,13 @@ _FILTERS: Mapping[str, tuple[str, ...]] = {
     "supportsPrediction": ("prediction", "predicted_output"),
     "supportsStreamOptions": ("stream_options",),
 }
-# What repair learned is written as one of these and a field path ("drop:temperature", "rename:max_tokens=...").
-DROP, RENAME = "drop:", "rename:"
+# What repair learned is written as one of these and a name: a field path of the body to leave out, a field to rename
+# ("max_tokens=max_completion_tokens"), a key that messages, their parts and tools must not have, a schema keyword, the
+# most output tokens, and the name of the hosted search.
+DROP, RENAME, PART, SCHEMA, LIMIT = "drop:", "rename:", "part:", "schema:", "limit:"
+SEARCH = "search:"
+_TOKEN_FIELDS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+_SCHEMA_FIELDS = ("input_schema", "parameters", "parametersJsonSchema", "schema", "responseSchema")
 
 
 def _without(body: dict[str, Any], path: str) -> dict[str, Any]:
@@ -144,24 +149,113 @@ def _renamed(body: dict[str, Any], old: str, new: str) -> dict[str, Any]:
 
 
 def dropped_fields(target: Target) -> list[str]:
-    """Returns the field paths that a target must not get: flags, `dropFields` and what was learned."""
+    """Returns the field paths that a target must not get by flags and `dropFields`."""
     flags = target.capabilities
     gone = [name for flag, names in _FILTERS.items() if flags.get(flag) is False for name in names]
     configured = flags.get("dropFields")
     if isinstance(configured, list | tuple):
         gone += [name for name in configured if isinstance(name, str)]
-    gone += sorted(item[len(DROP) :] for item in target.learned if item.startswith(DROP))
     return gone
+
+
+def _stripped(value: Any, key: str) -> Any:
+    """Returns messages, parts or tools without `key` at any depth outside schemas and arguments."""
+    if isinstance(value, list):
+        made = [_stripped(item, key) for item in value]
+        return value if all(new is old for new, old in zip(made, value, strict=True)) else made
+    if not isinstance(value, dict):
+        return value
+    out: dict[str, Any] = {}
+    same = True
+    for name, item in value.items():
+        if name == key:
+            same = False
+            continue
+        new = item if name in _SCHEMA_FIELDS or name in ("input", "arguments") else _stripped(item, key)
+        same = same and new is item
+        out[name] = new
+    return value if same else out
+
+
+def _without_keyword(value: Any, keyword: str, *, inside: bool = False) -> Any:
+    """Returns tools or output formats whose schemas do not use `keyword`; a property of that name stays."""
+    if isinstance(value, list):
+        return [_without_keyword(item, keyword, inside=inside) for item in value]
+    if not isinstance(value, dict):
+        return value
+    out: dict[str, Any] = {}
+    for name, item in value.items():
+        if inside and name == keyword:
+            continue
+        if inside and name in ("properties", "$defs", "definitions", "patternProperties") and isinstance(item, dict):
+            out[name] = {key: _without_keyword(sub, keyword, inside=True) for key, sub in item.items()}
+        elif inside and name in ("enum", "const", "default", "required", "examples"):
+            out[name] = item
+        else:
+            out[name] = _without_keyword(item, keyword, inside=inside or name in _SCHEMA_FIELDS)
+    return out
+
+
+def _limited(body: dict[str, Any], most: int) -> dict[str, Any]:
+    over: dict[str, Any] = {
+        name: most for name in _TOKEN_FIELDS if isinstance(body.get(name), int) and body[name] > most
+    }
+    thinking = body.get("thinking")
+    if over and isinstance(thinking, dict) and isinstance(thinking.get("budget_tokens"), int):
+        over["thinking"] = {**thinking, "budget_tokens": max(1024, min(thinking["budget_tokens"], most - 1024))}
+    config = body.get("generationConfig")
+    if isinstance(config, dict) and isinstance(config.get("maxOutputTokens"), int) and config["maxOutputTokens"] > most:
+        over["generationConfig"] = {**config, "maxOutputTokens": most}
+    return {**body, **over} if over else body
+
+
+def _searching(body: dict[str, Any], name: str) -> dict[str, Any]:
+    tools = body.get("tools")
+    if not isinstance(tools, list):
+        return body
+
+    def hosted(value: Any) -> bool:
+        kind = value.get("type") if isinstance(value, dict) else value
+        return isinstance(kind, str) and kind.startswith("web_search")
+
+    named = [{**tool, "type": name} if hosted(tool) and isinstance(tool, dict) else tool for tool in tools]
+    choice = {"tool_choice": "required"} if hosted(body.get("tool_choice")) else {}
+    return {**body, "tools": named, **choice}
+
+
+def apply_learned(body: dict[str, Any], learned: Iterable[str]) -> dict[str, Any]:
+    """Returns `body` with what was learned about a target applied; marks that are no field names do nothing here."""
+    for item in sorted(learned):
+        kind, _, name = item.partition(":")
+        match f"{kind}:":
+            case "drop:":
+                body = _without(body, name)
+            case "rename:":
+                old, _, new = name.partition("=")
+                body = _renamed(body, old, new)
+            case "part:":
+                held = {key: _stripped(body[key], name) for key in _HOLDERS if key in body}
+                body = {**body, **held} if any(held[key] is not body[key] for key in held) else body
+            case "schema:":
+                schemas = {key: _without_keyword(body[key], name) for key in _SCHEMA_HOLDERS if key in body}
+                body = {**body, **schemas}
+            case "limit:" if name.isdigit():
+                body = _limited(body, int(name))
+            case "search:":
+                body = _searching(body, name)
+    return body
+
+
+_HOLDERS = ("messages", "system", "input", "contents", "tools")
+_SCHEMA_HOLDERS = ("tools", "functions", "output_config", "response_format", "text", "generationConfig")
 
 
 def filtered(body: dict[str, Any], target: Target) -> dict[str, Any]:
     """Returns `body` as this target takes it: without refused fields, with renamed and forced ones."""
     for path in dropped_fields(target):
         body = _without(body, path)
-    for item in sorted(target.learned):
-        if item.startswith(RENAME):
-            old, _, new = item[len(RENAME) :].partition("=")
-            body = _renamed(body, old, new)
+    if target.learned:
+        body = apply_learned(body, target.learned)
     renames = target.capabilities.get("renameFields")
     if isinstance(renames, Mapping):
         for old, new in renames.items():

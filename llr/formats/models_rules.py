@@ -78,8 +78,8 @@ _FLAGS: Mapping[str, str] = {
 }
 
 
-def messages_rules(model: str, capabilities: Mapping[str, Any]) -> MessagesRules:
-    """Returns the rules of a model behind the Messages format, flags applied."""
+def messages_rules(model: str, capabilities: Mapping[str, Any], learned: frozenset[str] = frozenset()) -> MessagesRules:
+    """Returns the rules of a model behind the Messages format; flags and what was learned win over the rows."""
     found = claude_version(model)
     if found is not None:
         rules = _by_version(found[0], found[1:])
@@ -89,7 +89,12 @@ def messages_rules(model: str, capabilities: Mapping[str, Any]) -> MessagesRules
         value = capabilities.get(flag)
         if isinstance(value, bool) and value is not getattr(rules, name):
             rules = replace(rules, **{name: value})  # type: ignore[arg-type]
-    match capabilities.get("thinking_mode"):
+    mode = capabilities.get("thinking_mode")
+    if "thinking:adaptive" in learned:
+        mode = "adaptive"
+    elif "thinking:budget" in learned:
+        mode = "budget"
+    match mode:
         case "budget":
             rules = replace(rules, manual=True, adaptive=False)
         case "adaptive":

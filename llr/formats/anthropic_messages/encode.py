@@ -109,7 +109,7 @@ def _refuse(request: ChatRequest) -> None:
 
 
 def _begin(request: ChatRequest, target: Target) -> _Work:
-    rules = models_rules.messages_rules(target.model, target.capabilities)
+    rules = models_rules.messages_rules(target.model, target.capabilities, target.learned)
     named = [(tool.name or tool.kind.value, tool.namespace) for tool in request.tools if isinstance(tool, Tool)]
     losses: list[Loss] = []
     own = OWN in bag(request.extras, MESSAGES)

@@ -296,10 +296,10 @@ class Conversation:
     def _reasoning(self, reasoning: list[Reasoning], calls: bool, body: dict[str, Any]) -> None:
         """Reasoning goes back only to who wrote it, and there only where the server reads it."""
         if not reasoning:
-            if calls and self.target.capabilities.get("reasoning_replay") == "required":
+            if calls and self._replay() == "required":
                 body[self._field("")] = ""
             return
-        replay = self.target.capabilities.get("reasoning_replay")
+        replay = self._replay()
         said: list[str] = []
         signed: list[dict[str, Any]] = []
         field = ""
@@ -329,6 +329,10 @@ class Conversation:
             body[self._field(field)] = "\n\n".join(said)
         if signed:
             body["thinking_blocks"] = signed
+
+    def _replay(self) -> Any:
+        learned = "required" if "reasoning:required" in self.target.learned else None
+        return learned or self.target.capabilities.get("reasoning_replay")
 
     def _field(self, known: str) -> str:
         configured = self.target.capabilities.get("reasoning_field")
