@@ -55,7 +55,7 @@ def read_ollama(root: Cursor) -> dict[str, JSON]:
     item.check_keys("ollama")
     return {
         "enabled": place.obj() is not None and item.key("enabled").not_false(),
-        "baseUrl": item.key("baseUrl").url() or OLLAMA_URL,
+        "baseUrl": item.key("baseUrl").url().rstrip("/") or OLLAMA_URL,
         "autoConnect": item.key("autoConnect").not_false(),
         "defaultKeepAlive": _keep_alive(item.key("defaultKeepAlive")),
         "managedModels": {name: _managed(one) for name, one in item.key("managedModels").members() if one.obj()},
