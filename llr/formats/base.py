@@ -69,12 +69,16 @@ class Meta:
 
 @dataclass(frozen=True, slots=True)
 class FaultContext:
-    """Where an error goes: into an open stream or not, to which tool, with which request id."""
+    """Where an error goes: into an open stream or not, to which tool, with which request id.
+
+    `array` is the form of a Gemini stream without `alt=sse`: one JSON array instead of events.
+    """
 
     streaming: bool = False
     started: bool = False
     codex: bool = False
     request_id: str = ""
+    array: bool = False
 
 
 @dataclass(frozen=True, slots=True)
