@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from llr.base.errors import ErrorKind, Fault, GatewayError
+from llr.base.errors import ErrorKind, Fault
 from llr.gateway import convert
 from llr.gateway.attempt import Events, Raw, Whole
 from llr.gateway.call import Call
@@ -15,7 +15,6 @@ from llr.gateway.observe import Finished
 from llr.gateway.pings import SILENCE_S, Pinger
 from llr.gateway.relay import EventBody, RawBody
 from llr.gateway.respond import STREAM_HEADERS, fault_response, relayed_headers, translated_headers, with_request_id
-from llr.gateway.upstream import Shape
 from llr.gateway.usage import tokens_of, usage_of_answer, usage_of_stream
 from llr.ir.events import Usage
 from llr.routing.health import health_ops
@@ -148,13 +147,13 @@ async def _shown(result: Committed | Refused, books: Books) -> Response:
     call, candidate, found = books.call, result.candidate, result.answer
     if isinstance(found, Raw):
         return _raw(found, books)
-    native = convert.is_native(call, candidate)
+    native = convert.is_native(call, candidate) and not (isinstance(found, Whole) and found.converted)
     fields = (relayed_headers if native else translated_headers)(found.headers, stream=call.stream)
     with_request_id(fields, call.id, call.client)
     if isinstance(found, Events):
         body, pinger = event_body(found, books)
         return Response(found.status, fields, body, Heartbeat(SILENCE_S, pinger.beat))
-    return await _whole(found, fields, native, books)
+    return await _whole(found, fields, books)
 
 
 async def _refused(result: Refused, books: Books) -> Response:
@@ -169,21 +168,16 @@ async def _refused(result: Refused, books: Books) -> Response:
     return response
 
 
-async def _whole(found: Whole, fields: RawHeaders, native: bool, books: Books) -> Response:
-    call, body = books.call, found.body
-    wanted = Shape.EVENTS if call.stream else Shape.JSON
-    if books.committed is not None and (not native or (found.shape is not wanted and found.shape is not Shape.OTHER)):
-        try:
-            body = convert.whole_answer(call, books.committed.candidate, found)
-        except GatewayError as exc:
-            return await _refused(Refused(exc.fault), books)
-        fields = with_request_id(translated_headers(found.headers, stream=call.stream), call.id, call.client)
-    books.bytes_out = lambda: len(body)
-    if books.committed is not None:
-        wire = books.committed.candidate.wire
-        books.usage = lambda: usage_of_answer(wire, found.value)
+async def _whole(found: Whole, fields: RawHeaders, books: Books) -> Response:
+    books.bytes_out = lambda: len(found.body)
+    books.usage = lambda: _usage_of(found, books)
     await books.close(None)
-    return Response(found.status, fields, body)
+    return Response(found.status, fields, found.body)
+
+
+def _usage_of(found: Whole, books: Books) -> Usage | None:
+    assert books.committed is not None
+    return usage_of_answer(books.committed.candidate.wire, found.value)
 
 
 def _raw(found: Raw, books: Books) -> Response:
@@ -200,10 +194,10 @@ def event_body(found: Events, books: Books) -> tuple[EventBody, Pinger]:
     wire, watch = done.candidate.wire, found.watch
     context = call.context(started=True)
     dialect = DIALECTS[call.client]
-    stage = convert.answer_stage(call, done.candidate)
+    stage = convert.answer_stage(call, done.candidate, done.sent)
     body = EventBody(found, books.close, lambda fault: dialect.fault_event(fault, context), stage)
     books.bytes_out = lambda: body.bytes_out
-    books.usage = lambda: usage_of_stream(wire, watch)
+    books.usage = lambda: stage.usage if stage is not None else usage_of_stream(wire, watch)
     pinger = Pinger(call)
     pinger.saw(found.held, native=stage is None)
     return body, pinger
@@ -236,10 +230,7 @@ class LateBody:
     async def _begin(self, result: Committed | Refused) -> bytes:
         books = self._books
         call = books.call
-        fault: Fault
-        if isinstance(result, Refused):
-            fault = result.fault
-        else:
+        if isinstance(result, Committed):
             books.committed, found = result, result.answer
             books.first_token_at = books.deps.clock.now()
             call.payload.release()
@@ -250,15 +241,11 @@ class LateBody:
             if isinstance(found, Raw):
                 self._inner = RawBody(found, books.close)
                 return await self._inner.__anext__()
-            try:
-                events = found.body
-                if found.shape is not Shape.EVENTS or not convert.is_native(call, result.candidate):
-                    events = convert.whole_answer(call, result.candidate, found)
-                self._over = True
-                await books.close(None)
-                return events
-            except GatewayError as exc:
-                fault = exc.fault
+            self._over = True
+            books.usage = lambda: _usage_of(found, books)
+            await books.close(None)
+            return found.body
+        fault = result.fault
         self._over = True
         await books.close(fault)
         return DIALECTS[call.client].fault_event(fault, call.context(started=False))

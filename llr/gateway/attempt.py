@@ -43,13 +43,17 @@ _OUR_KINDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """An answer read to its end. `value` is a JSON object's value where it was parsed."""
+    """An answer read to its end. `value` is the upstream's JSON object where it was parsed.
+
+    `converted` tells that `body` is no longer what the upstream sent.
+    """
 
     status: int
     headers: Headers
     body: bytes
     shape: Shape
     value: Mapping[str, JSON] | None = None
+    converted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

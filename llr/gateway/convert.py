@@ -1,29 +1,42 @@
 """Between the format the client speaks and the one on the line: requests there, answers back.
 
-Law: the same format on both sides is never taken apart; only the members that must change are spliced.
+Law: the same format on both sides is never taken apart; only the members that must change are spliced. Everything else
+goes through the intermediate form, and what it loses has a name.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from llr.base.errors import ErrorKind, fail
+from llr.base.errors import ErrorKind, GatewayError, fail
+from llr.base.jsonio import JSON, dumps, loads
 from llr.base.names import FormatId
+from llr.formats import translate
+from llr.formats.base import Format, Meta, Target
+from llr.formats.fields import filtered
+from llr.formats.table import FORMATS
 from llr.gateway.attempt import Whole
 from llr.gateway.call import Call
+from llr.gateway.deps import Deps, Live
+from llr.gateway.upstream import Shape
 from llr.ir.loss import Loss
+from llr.ir.request import ChatRequest
 from llr.providers.urls import GEMINI_STREAM, GENERATION, Endpoint
 from llr.routing.route import Candidate
-from llr.wire.stage import Stage
+from llr.wire.splice import REMOVED, Removed
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What goes to a candidate: endpoint and body, whether it will answer in events, what was lost on the way."""
+    """What goes to a candidate: endpoint and body, whether it will answer in events, what was lost on the way.
+
+    `meta` is what the way back must know of a translated request, None for a relayed one.
+    """
 
     endpoint: Endpoint
     body: Sequence[bytes]
     stream: bool
     losses: tuple[Loss, ...] = ()
+    meta: Meta | None = None
 
 
 def is_native(call: Call, candidate: Candidate) -> bool:
@@ -31,20 +44,100 @@ def is_native(call: Call, candidate: Candidate) -> bool:
     return candidate.wire is call.client
 
 
-def outgoing(call: Call, candidate: Candidate) -> Sent:
+def format_of(format_id: FormatId) -> Format:
+    """Returns a format. Raises `GatewayError(NOT_SUPPORTED)` for one that is not built."""
+    found = FORMATS.get(format_id)
+    if found is None:
+        raise fail(ErrorKind.NOT_SUPPORTED, f"{format_id} is not supported here")
+    return found
+
+
+def target_of(candidate: Candidate) -> Target:
+    """Returns the upstream model as encoders see it."""
+    model = candidate.model
+    return Target(
+        model=model.id,
+        issuer=candidate.provider.id,
+        capabilities=model.capabilities,
+        context_window=model.context_window,
+        max_output_tokens=model.max_output_tokens,
+    )
+
+
+def outgoing(call: Call, candidate: Candidate, live: Live, deps: Deps) -> Sent:
     """Returns the request for a candidate.
 
-    Raises `GatewayError`: INVALID_REQUEST when it cannot be said in the candidate's format.
+    Raises `GatewayError(INVALID_REQUEST)` when it cannot be said in the candidate's format, or only with a loss that
+    strict mode refuses.
     """
-    if not is_native(call, candidate):
-        raise fail(ErrorKind.NOT_SUPPORTED, f"{call.client} requests cannot be sent to {candidate.wire} models yet")
     stream = call.stream or candidate.provider.stream_only
-    edits: dict[str, str | bool] = {}
+    if is_native(call, candidate):
+        return Sent(call.endpoint, call.payload.parts(edits_for(call, candidate, stream=stream)), stream)
+    request = decoded(call, deps)
+    if stream is not request.stream:
+        request = replace(request, stream=stream)
+    hints = translate.read_hints(call.headers)
+    encoded = translate.encode(request, call.client, format_of(candidate.wire), target_of(candidate), hints=hints)
+    if is_strict(candidate, live):
+        fault = translate.strict_fault(encoded.losses)
+        if fault is not None:
+            raise GatewayError(fault)
+    meta = replace(meta_of(call, candidate, deps), tool_names=encoded.tool_names, call_ids=encoded.call_ids)
+    return Sent(endpoint_of(candidate.wire, stream=stream), [dumps(encoded.body)], stream, encoded.losses, meta)
+
+
+def edits_for(call: Call, candidate: Candidate, *, stream: bool) -> "dict[str, JSON | Removed]":
+    """Returns the members of a relayed body that change: the model, and what is configured for this model."""
+    edits: dict[str, JSON | Removed] = {}
+    if candidate.model.capabilities and call.payload.document is not None:
+        body = dict(call.payload.value)
+        kept = filtered(body, target_of(candidate))
+        if kept is not body:
+            edits = {name: kept.get(name, REMOVED) for name in {**body, **kept} if kept.get(name) is not body.get(name)}
     if call.model_in_body:
         edits["model"] = candidate.model.id
         if stream and not call.stream:
             edits["stream"] = True
-    return Sent(call.endpoint, call.payload.parts(edits), stream)
+    return edits
+
+
+def is_strict(candidate: Candidate, live: Live) -> bool:
+    """Returns whether losses are refused: the model's word, else the provider's, else the root's."""
+    for said in (candidate.model.strict, candidate.provider.strict):
+        if said is not None:
+            return said
+    return live.config.strict
+
+
+def decoded(call: Call, deps: Deps) -> ChatRequest:
+    """Returns the request in the intermediate form, decoded once for all candidates.
+
+    Raises `GatewayError(INVALID_REQUEST)` for a body its own format cannot mean.
+    """
+    known: ChatRequest | None = call.extra.get("request")
+    if known is None:
+        keys = (deps.carrier_key, *deps.old_carrier_keys) if deps.carrier_key else ()
+        known = translate.decode(call.payload.value, format_of(call.client), keys=keys)
+        if not call.model_in_body:
+            known = replace(known, model=call.model, stream=call.stream)
+        call.extra["request"] = known
+    return known
+
+
+def meta_of(call: Call, candidate: Candidate, deps: Deps) -> Meta:
+    """Returns what an answer of this candidate needs to know about the request."""
+    return Meta(
+        model=call.model or "smart",
+        request=decoded(call, deps),
+        ids=deps.ids,
+        created_at=call.started_at,
+        upstream=candidate.wire,
+        issuer=candidate.provider.id,
+        upstream_model=candidate.model.id,
+        key=deps.carrier_key,
+        old_keys=deps.old_carrier_keys,
+        codex=call.codex,
+    )
 
 
 def endpoint_of(wire: FormatId, *, stream: bool) -> Endpoint:
@@ -52,11 +145,45 @@ def endpoint_of(wire: FormatId, *, stream: bool) -> Endpoint:
     return GEMINI_STREAM if stream and wire is FormatId.GEMINI else GENERATION[wire]
 
 
-def whole_answer(call: Call, candidate: Candidate, answer: Whole) -> bytes:
-    """Returns a whole answer as the client wants it: JSON or events, in its format."""
-    raise fail(ErrorKind.UPSTREAM_INVALID, "the provider answered in another form than it was asked for")
+def needs_conversion(call: Call, candidate: Candidate, answer: Whole) -> bool:
+    """Returns whether a whole answer is not yet what the client asked for: another format, or events for a body."""
+    if answer.shape is Shape.OTHER:
+        return False
+    return not is_native(call, candidate) or answer.shape is not (Shape.EVENTS if call.stream else Shape.JSON)
 
 
-def answer_stage(call: Call, candidate: Candidate) -> Stage[bytes, bytes] | None:
+def whole_answer(call: Call, candidate: Candidate, sent: Sent, answer: Whole, deps: Deps) -> Whole:
+    """Returns a whole answer as the client wants it: JSON or events, in its format.
+
+    Raises `GatewayError` when the answer cannot be read as one of the candidate's format.
+    """
+    client, upstream = format_of(call.client), format_of(candidate.wire)
+    meta = sent.meta or meta_of(call, candidate, deps)
+    if answer.shape is Shape.EVENTS:
+        collected = translate.collect_stream(answer.body, upstream)
+        if call.stream:
+            stage = translate.stream(client, upstream, meta)
+            body = b"".join([*stage.feed(answer.body), *stage.finish()])
+        else:
+            body = dumps(translate.encode_whole(collected, client, meta))
+    else:
+        value = _object(answer)
+        if call.stream:
+            body = translate.replay_body(value, client, upstream, meta)
+        else:
+            body = dumps(translate.response(value, client, upstream, meta))
+    return replace(answer, body=body, shape=Shape.EVENTS if call.stream else Shape.JSON, converted=True)
+
+
+def _object(answer: Whole) -> Mapping[str, JSON]:
+    value = answer.value if answer.value is not None else loads(answer.body)
+    if not isinstance(value, dict):
+        raise fail(ErrorKind.UPSTREAM_INVALID, "the provider's answer is no JSON object")
+    return value
+
+
+def answer_stage(call: Call, candidate: Candidate, sent: Sent) -> translate.StreamTranslator | None:
     """Returns what turns the candidate's stream into the client's, None when they are the same."""
-    return None
+    if is_native(call, candidate) or sent.meta is None:
+        return None
+    return translate.stream(format_of(call.client), format_of(candidate.wire), sent.meta)

@@ -7,17 +7,18 @@ Law: nothing reaches the client before an answer is committed; after that nobody
 from dataclasses import dataclass, replace
 
 from llr.base.errors import ErrorKind, Fault, GatewayError
+from llr.base.names import FormatId
 from llr.base.redact import scrub
 from llr.config.schema import TimeoutSpec
 from llr.gateway import convert
-from llr.gateway.attempt import Answer, Events, Failure, Question, Raw, Verbatim, attempt, broken
+from llr.gateway.attempt import Answer, Events, Failure, Question, Raw, Verbatim, Whole, attempt, broken
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps, Live
 from llr.gateway.hold import Hold
 from llr.gateway.observe import Attempted
 from llr.gateway.routes import Action
-from llr.ir.loss import Loss
 from llr.providers.auth import Auth
+from llr.providers.urls import GENERATION
 from llr.routing.affinity import pin_ops
 from llr.routing.health import health_ops
 from llr.routing.limits import refusal, reserve
@@ -30,6 +31,7 @@ from llr.state.store import Snapshot
 from llr.wire.http import Headers, Timeouts
 
 _NO_STATE = Snapshot()
+_NOTHING_SENT = convert.Sent(GENERATION[FormatId.CHAT], (), False)
 _OURS = frozenset((Category.AUTH, Category.FORBIDDEN))
 _GENERATIONS = frozenset((Action.GENERATE, Action.UNIFIED))
 
@@ -52,7 +54,7 @@ class Committed:
     answer: Answer
     hold: Hold
     outcome: Outcome
-    losses: tuple[Loss, ...] = ()
+    sent: convert.Sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,22 +172,24 @@ class Exchange:
 
     async def _once(self, asked: "_Asked", hold: Hold) -> Committed | Tried:
         candidate = asked.candidate
-        losses: tuple[Loss, ...] = ()
+        sent = _NOTHING_SENT
+        answer: Answer | Failure
         try:
-            sent = convert.outgoing(self._call, candidate)
-            losses = sent.losses
+            sent = convert.outgoing(self._call, candidate, self._live, self._deps)
             answer = await self._ask(candidate, sent)
         except GatewayError as exc:
             answer = broken(exc.fault, Phase.PREPARE)
+        if isinstance(answer, Whole) and convert.needs_conversion(self._call, candidate, answer):
+            answer = self._converted(candidate, sent, answer)
         try:
-            return await self._judged(asked, answer, losses, hold)
+            return await self._judged(asked, answer, sent, hold)
         except BaseException:
             if isinstance(answer, Events | Raw):
                 await answer.source.aclose()
             raise
 
     async def _judged(
-        self, asked: "_Asked", answer: Answer | Failure, losses: tuple[Loss, ...], hold: Hold
+        self, asked: "_Asked", answer: Answer | Failure, sent: convert.Sent, hold: Hold
     ) -> Committed | Tried:
         """Draws the conclusions: verdict, health, report."""
         deps, policy, candidate = self._deps, self._route.policy, asked.candidate
@@ -214,16 +218,23 @@ class Exchange:
                 candidate.wire,
                 outcome,
                 verdict,
-                losses,
+                sent.losses,
                 answer.fault.message if isinstance(answer, Failure) else "",
                 onward,
             )
         )
         if not isinstance(answer, Failure):
-            return Committed(candidate, answer, hold, outcome, losses)
+            return Committed(candidate, answer, hold, outcome, sent)
         tried = Tried(candidate, answer, outcome, verdict)
         self.tried.append(tried)
         return tried
+
+    def _converted(self, candidate: Candidate, sent: convert.Sent, answer: Whole) -> Whole | Failure:
+        """Returns the answer in the client's form; one that cannot be read is a failure of its candidate."""
+        try:
+            return convert.whole_answer(self._call, candidate, sent, answer, self._deps)
+        except GatewayError as exc:
+            return replace(broken(exc.fault, Phase.BODY), answered=True, headers=answer.headers)
 
     def _known_well(self, candidate: Candidate) -> bool:
         """Returns whether planning read this candidate's records and found none, so that success clears nothing."""

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from llr.base.errors import ErrorKind, Fault, GatewayError
+from llr.formats.translate import StreamTranslator
 from llr.gateway.attempt import Events, Raw
 from llr.wire.http import BrokenBody
-from llr.wire.stage import Stage
 
 
 class Ending(Protocol):
@@ -30,7 +30,7 @@ class EventBody:
         live: Events,
         ending: Ending,
         fault_event: Callable[[Fault], bytes],
-        translate: Stage[bytes, bytes] | None = None,
+        translate: StreamTranslator | None = None,
     ) -> None:
         self._source = live.source
         self._cutter = live.cutter
@@ -103,7 +103,8 @@ class EventBody:
         if told is None and not watch.complete:
             told = fault or Fault(ErrorKind.UPSTREAM_TRUNCATED, "the provider's stream ended before it was complete")
         if self._translate is not None:
-            out = b"".join(self._translate.finish())
+            end = self._translate.finish() if told is None or fault is None else self._translate.fail(told)
+            out = b"".join(end)
         elif told is None:
             out = watch.closing
         else:
