@@ -1,6 +1,7 @@
 """Drives the demo without a socket: as bare requests, and as the transport under an official client."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import httpx2
@@ -8,6 +9,7 @@ import httpx2
 from llr.base.ids import CountingIds
 from llr.base.jsonio import JSON, dumps, loads
 from llr.control.demo import demo_handler
+from llr.testing import BytesBody
 from llr.wire.http import BrokenBody, Handler, Headers, Request, Response
 
 
@@ -28,15 +30,8 @@ class StoppedClock:
         self.slept.append(seconds)
         self.at += seconds
 
-
-@dataclass
-class Bytes:
-    """A request body that is there."""
-
-    data: bytes
-
-    async def read(self, limit_bytes: int) -> bytes:
-        return self.data
+    def timeout(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -73,7 +68,7 @@ class Demo:
         """Returns the answer to one request; `body` of type str is sent as it is."""
         raw = body.encode() if isinstance(body, str) else dumps(body)
         fields = [(name.encode(), str(value).encode()) for name, value in (headers or {}).items()]  # type: ignore[union-attr]
-        response = await self.handler(Request(method, target, Headers(fields), Bytes(raw), "127.0.0.1"))
+        response = await self.handler(Request(method, target, Headers(fields), BytesBody(raw), "127.0.0.1"))
         return await whole(response)
 
 
@@ -112,7 +107,7 @@ class HandlerTransport(httpx2.AsyncBaseTransport):
         self.handler = handler
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        body = Bytes(await request.aread())
+        body = BytesBody(await request.aread())
         fields = [(name.lower(), value) for name, value in request.headers.raw]
         target = request.url.raw_path.decode("ascii")
         response = await self.handler(Request(request.method, target, Headers(fields), body, "127.0.0.1"))
