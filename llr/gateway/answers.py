@@ -206,24 +206,27 @@ def event_body(found: Events, books: Books) -> tuple[EventBody, Pinger]:
 class LateBody:
     """The body of a stream whose head had to go out before anybody answered."""
 
-    __slots__ = ("_books", "_inner", "_over", "_task", "pinger")
+    __slots__ = ("_books", "_inner", "_over", "_pinged", "_task", "pinger")
 
     def __init__(self, task: "asyncio.Future[Committed | Refused]", books: Books) -> None:
         self._task = task
         self._books = books
         self._inner: EventBody | RawBody | None = None
-        self._over = False
+        self._over = self._pinged = False
         self.pinger = Pinger(books.call)
 
     def __aiter__(self) -> "LateBody":
         return self
 
     async def __anext__(self) -> bytes:
-        """Returns the next bytes; what could not be answered ends in an error event."""
+        """Returns a ping at once, then the next bytes; what could not be answered ends in an error event."""
         if self._inner is not None:
             return await self._inner.__anext__()
         if self._over:
             raise StopAsyncIteration
+        if not self._pinged:
+            self._pinged = True
+            return self.pinger.beat()
         await asyncio.wait((self._task,))
         return await self._begin(self._task.result())
 

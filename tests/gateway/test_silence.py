@@ -33,11 +33,12 @@ async def test_nothing_for_15_seconds_then_head_and_pings_then_the_answer(sample
     assert asking.answer is not None
     assert asking.answer.status == 200
     assert asking.answer.headers.text(b"content-type") == "text/event-stream"
+    assert asking.answer.body == PINGS[sample.name]
     await play.clock.advance(34.8)
-    assert asking.answer.body == PINGS[sample.name] * 2
+    assert asking.answer.body == PINGS[sample.name] * 3
     await play.clock.advance(0.2)
     heard = await asking.heard()
-    assert heard.body == PINGS[sample.name] * 2 + b"".join(sample.stream)
+    assert heard.body == PINGS[sample.name] * 3 + b"".join(sample.stream)
     assert play.observer.finished[-1].end == "complete"
     assert play.clock.sleepers == 0
 
