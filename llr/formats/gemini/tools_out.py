@@ -1,0 +1,119 @@
+"""Tools and tool choice written for a Gemini upstream."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from llr.base.jsonio import JSON
+from llr.formats import reading
+from llr.formats.gemini.models import Rules
+from llr.formats.gemini.parts_in import OWN
+from llr.formats.gemini.schemas import from_json_schema
+from llr.formats.schema import object_schema
+from llr.formats.tool_names import ToolNames
+from llr.formats.toolforms import client_tool, function_form
+from llr.ir.loss import Loss, LossLevel
+from llr.ir.request import ChatRequest, ChoiceMode, ServerTool, Tool
+
+_HOSTED = {"web_search": "googleSearch", "code_execution": "codeExecution"}
+
+
+def declaration(tool: Tool, names: ToolNames, losses: list[Loss]) -> dict[str, JSON]:
+    """Returns a function declaration; one of our own format as it was written."""
+    out: dict[str, JSON] = {"name": names.sent(tool.name or tool.kind.value, tool.namespace)}
+    written: Mapping[str, Any] | None = reading.bag(tool.extras, OWN).get("~written")
+    if written is not None:
+        out.update(written)
+        reading.unload(tool.extras, OWN, out)
+        return out
+    tool = function_form(tool)
+    if tool.description:
+        out["description"] = tool.description
+    schema, removed = from_json_schema(object_schema(tool.parameters))
+    losses += [
+        Loss(f"{tool.at}{path[1:]}", path, "the target's schemas have no such keyword", LossLevel.SILENT)
+        for path in removed
+    ]
+    # An object without fields is refused where a function simply takes no arguments.
+    if isinstance(schema, dict) and schema.get("properties"):
+        out["parameters"] = schema
+    return out
+
+
+def _hosted(tool: ServerTool, losses: list[Loss]) -> dict[str, JSON] | None:
+    if tool.format is OWN:
+        return {key: value for key, value in tool.raw.items() if key[:1] != reading.NOTE}
+    name = _HOSTED.get(tool.capability)
+    if name is None:
+        level = LossLevel.REJECT if "mcp" in tool.type else LossLevel.WARN
+        losses.append(Loss(tool.at, f"tool {tool.type}", f"only {tool.format} runs it", level))
+        return None
+    if name == "googleSearch":
+        for key in ("allowed_domains", "blocked_domains", "filters", "user_location", "max_uses"):
+            if tool.raw.get(key):
+                losses.append(Loss(f"{tool.at}.{key}", key, "Google search takes no such option", LossLevel.SILENT))
+    return {name: {}}
+
+
+def tools(request: ChatRequest, names: ToolNames, rules: Rules, losses: list[Loss], *, own: bool) -> list[JSON]:
+    """Returns the `tools` array."""
+    if own:
+        return _own(request, names, losses)
+    functions: list[JSON] = []
+    hosted: list[tuple[ServerTool, dict[str, JSON]]] = []
+    for tool in request.tools:
+        if isinstance(tool, ServerTool):
+            client = client_tool(tool)
+            if client is not None:
+                functions.append(declaration(client, names, losses))
+            elif (found := _hosted(tool, losses)) is not None:
+                hosted.append((tool, found))
+        else:
+            functions.append(declaration(tool, names, losses))
+    out: list[JSON] = [{"functionDeclarations": functions}] if functions else []
+    for tool, found in hosted:
+        if functions and not rules.mixes:
+            losses.append(Loss(tool.at, f"tool {tool.type}", "this model takes it only without functions"))
+        elif found not in out:
+            out.append(found)
+    return out
+
+
+def _own(request: ChatRequest, names: ToolNames, losses: list[Loss]) -> list[JSON]:
+    """Returns the tools in the entries they came in; what was added since stands in an entry of its own."""
+    entries: dict[int, dict[str, Any]] = {}
+    added: list[JSON] = []
+    for tool in request.tools:
+        place = (tool.raw if isinstance(tool, ServerTool) else reading.bag(tool.extras, OWN)).get("~tool")
+        if isinstance(tool, ServerTool):
+            found = _hosted(tool, losses)
+            if found is not None:
+                entries.setdefault(place, {}).update(found) if isinstance(place, int) else added.append(found)
+            continue
+        written = declaration(tool, names, losses)
+        if isinstance(place, int):
+            entries.setdefault(place, {}).setdefault("functionDeclarations", []).append(written)
+        else:
+            added.append({"functionDeclarations": [written]})
+    return [*(entries[place] for place in sorted(entries)), *added]
+
+
+def config(request: ChatRequest, names: ToolNames) -> JSON:
+    """Returns the `functionCallingConfig` of the client's choice, None when it made none."""
+    chosen = request.tool_choice
+    if chosen is None:
+        return None
+    spaces = {tool.name: tool.namespace for tool in request.tools if isinstance(tool, Tool)}
+    match chosen.mode:
+        case ChoiceMode.TOOL:
+            if chosen.name not in spaces:
+                return {"mode": "ANY"} if spaces else None
+            return {"mode": "ANY", "allowedFunctionNames": [names.sent(chosen.name, spaces[chosen.name])]}
+        case ChoiceMode.ALLOWED:
+            allowed: list[JSON] = [names.sent(name, spaces[name]) for name in chosen.allowed if name in spaces]
+            return {"mode": "ANY" if chosen.required else "VALIDATED", "allowedFunctionNames": allowed}
+        case ChoiceMode.REQUIRED:
+            return {"mode": "ANY"}
+        case ChoiceMode.NONE:
+            return {"mode": "NONE"}
+        case ChoiceMode.AUTO:
+            return {"mode": "AUTO"}
