@@ -4,7 +4,7 @@ An edit raises `EditError` when it cannot be made. Whether it may be saved is as
 errors that the edit would add.
 """
 
-from llr.config.build_provider import build_provider
+from llr.config.build_provider import build_provider, credential
 from llr.config.edit_limits import limits_by_id, remove_rate_limit, set_rate_limits
 from llr.config.edit_models import (
     remove_alias,
@@ -24,6 +24,7 @@ __all__ = [
     "Edit",
     "EditError",
     "build_provider",
+    "credential",
     "introduced",
     "limits_by_id",
     "remove_alias",

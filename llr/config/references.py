@@ -77,11 +77,11 @@ class _Walk:
 def rewrite_references(doc: Doc, rewrite: Rewrite) -> list[str]:
     """Applies `rewrite` to every reference of `doc`, in place; returns one line per reference that changed.
 
-    `defaultModel` and AMP's `defaultRoute` are dropped like others; `repoint_defaults` finds new ones.
+    `defaultModel` and AMP's `defaultRoute` become null where they are dropped; `repoint_defaults` finds new ones.
     """
     walk = _Walk(rewrite, known_refs(doc))
     if not walk.member(doc, spellings("root", "defaultModel"), "defaultModel"):
-        drop(doc, "root", "defaultModel")
+        put(doc, "root", "defaultModel", None)
     for key, alias in (aliases(doc) or {}).items():
         if isinstance(alias, dict):
             for name in ("targets", "fallbackTargets"):
@@ -99,7 +99,7 @@ def rewrite_references(doc: Doc, rewrite: Rewrite) -> list[str]:
 
 def _amp(amp: Doc, walk: _Walk) -> None:
     if not walk.member(amp, spellings("amp", "defaultRoute"), "AMP defaultRoute"):
-        drop(amp, "amp", "defaultRoute")
+        put(amp, "amp", "defaultRoute", None)
     _routes(amp, "routes", "AMP route", walk)
     for name in spellings("amp", "subagentMappings"):
         _routes(amp, name, "AMP subagentMapping", walk)
@@ -215,8 +215,7 @@ def repoint_defaults(doc: Doc, before: Doc) -> list[str]:
     first = next(model_refs(doc, serving_only=True), None)
     had = get(before, "root", "defaultModel")
     if isinstance(had, str) and had.strip() and get(doc, "root", "defaultModel") is None:
-        if first is not None:
-            doc["defaultModel"] = first
+        _settle(doc, "root", "defaultModel", first)
         changes.append(f"defaultModel: {had.strip()} is now {first or '(not set)'}")
         key = alias_key(doc, "default")
         if first is not None and key is not None and default_is_set(before) and not default_is_set(doc):
@@ -229,10 +228,20 @@ def repoint_defaults(doc: Doc, before: Doc) -> list[str]:
         route = get(old, "amp", "defaultRoute")
         if isinstance(route, str) and route.strip() and get(amp, "amp", "defaultRoute") is None:
             found = "default" if default_is_set(doc) else first
-            if found is not None:
-                amp["defaultRoute"] = found
+            _settle(amp, "amp", "defaultRoute", found)
             changes.append(f"AMP defaultRoute: {route.strip()} is now {found or '(not set)'}")
     return changes
+
+
+def _settle(entry: Doc, kind: str, name: str, value: str | None) -> None:
+    """Puts the new value where the old one stood, so that the order of keys stays; removes the key for None."""
+    for key in spellings(kind, name):
+        if key in entry and entry[key] is None:
+            if value is None:
+                del entry[key]
+            else:
+                entry[key] = value
+            return
 
 
 def rewrite_selectors(entry: Doc, rewrite: Callable[[str], str | None], owner: str) -> list[str]:
