@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from llr.base.names import FormatId
-from llr.formats import anthropic_messages, openai_chat, openai_completions, openai_responses
+from llr.formats import anthropic_messages, gemini, openai_chat, openai_completions, openai_responses
 from llr.formats.base import Format
 
 FORMATS: Mapping[FormatId, Format] = {
@@ -11,4 +11,5 @@ FORMATS: Mapping[FormatId, Format] = {
     FormatId.CHAT: openai_chat.FORMAT,
     FormatId.RESPONSES: openai_responses.FORMAT,
     FormatId.COMPLETIONS: openai_completions.FORMAT,
+    FormatId.GEMINI: gemini.FORMAT,
 }
