@@ -7,12 +7,13 @@ goes through the intermediate form, and what it loses has a name.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from llr.base.errors import ErrorKind, GatewayError, fail
+from llr.base.errors import ErrorKind, Fault, GatewayError, fail
 from llr.base.jsonio import JSON, dumps, loads
 from llr.base.names import FormatId
-from llr.formats import translate
+from llr.formats import relay, translate
 from llr.formats.base import Format, Meta, Target
 from llr.formats.fields import filtered
+from llr.formats.repair import repair
 from llr.formats.table import FORMATS
 from llr.gateway.attempt import Whole
 from llr.gateway.call import Call
@@ -29,7 +30,7 @@ from llr.wire.splice import REMOVED, Removed
 class Sent:
     """What goes to a candidate: endpoint and body, whether it will answer in events, what was lost on the way.
 
-    `meta` is what the way back must know of a translated request, None for a relayed one.
+    `meta` is what the way back must know of a translated request, `value` its body; a relayed one has `edits` instead.
     """
 
     endpoint: Endpoint
@@ -37,6 +38,8 @@ class Sent:
     stream: bool
     losses: tuple[Loss, ...] = ()
     meta: Meta | None = None
+    value: dict[str, JSON] | None = None
+    edits: "dict[str, JSON | Removed] | None" = None
 
 
 def is_native(call: Call, candidate: Candidate) -> bool:
@@ -52,7 +55,7 @@ def format_of(format_id: FormatId) -> Format:
     return found
 
 
-def target_of(candidate: Candidate) -> Target:
+def target_of(candidate: Candidate, deps: Deps) -> Target:
     """Returns the upstream model as encoders see it."""
     model = candidate.model
     return Target(
@@ -61,6 +64,7 @@ def target_of(candidate: Candidate) -> Target:
         capabilities=model.capabilities,
         context_window=model.context_window,
         max_output_tokens=model.max_output_tokens,
+        learned=deps.learned.of(candidate.ref, candidate.wire),
     )
 
 
@@ -71,34 +75,84 @@ def outgoing(call: Call, candidate: Candidate, live: Live, deps: Deps) -> Sent:
     strict mode refuses.
     """
     stream = call.stream or candidate.provider.stream_only
+    target = target_of(candidate, deps)
+    hints = translate.read_hints(call.headers)
     if is_native(call, candidate):
-        return Sent(call.endpoint, call.payload.parts(edits_for(call, candidate, stream=stream)), stream)
+        edits = edits_for(call, target, deps, hints.effort)
+        if call.model_in_body:
+            edits["model"] = candidate.model.id
+            if stream and not call.stream:
+                edits["stream"] = True
+        return Sent(call.endpoint, call.payload.parts(edits), stream, edits=edits)
     request = decoded(call, deps)
     if stream is not request.stream:
         request = replace(request, stream=stream)
-    hints = translate.read_hints(call.headers)
-    encoded = translate.encode(request, call.client, format_of(candidate.wire), target_of(candidate), hints=hints)
+    encoded = translate.encode(request, call.client, format_of(candidate.wire), target, hints=hints)
     if is_strict(candidate, live):
         fault = translate.strict_fault(encoded.losses)
         if fault is not None:
             raise GatewayError(fault)
     meta = replace(meta_of(call, candidate, deps), tool_names=encoded.tool_names, call_ids=encoded.call_ids)
-    return Sent(endpoint_of(candidate.wire, stream=stream), [dumps(encoded.body)], stream, encoded.losses, meta)
+    endpoint = endpoint_of(candidate.wire, stream=stream)
+    return Sent(endpoint, [dumps(encoded.body)], stream, encoded.losses, meta, encoded.body)
 
 
-def edits_for(call: Call, candidate: Candidate, *, stream: bool) -> "dict[str, JSON | Removed]":
-    """Returns the members of a relayed body that change: the model, and what is configured for this model."""
-    edits: dict[str, JSON | Removed] = {}
-    if candidate.model.capabilities and call.payload.document is not None:
-        body = dict(call.payload.value)
-        kept = filtered(body, target_of(candidate))
-        if kept is not body:
-            edits = {name: kept.get(name, REMOVED) for name in {**body, **kept} if kept.get(name) is not body.get(name)}
-    if call.model_in_body:
-        edits["model"] = candidate.model.id
-        if stream and not call.stream:
-            edits["stream"] = True
+def edits_for(call: Call, target: Target, deps: Deps, effort: str) -> "dict[str, JSON | Removed]":
+    """Returns the members of a relayed body that change besides the model.
+
+    Nothing changes unless the model's capabilities, a lesson learned, a carrier of ours in the history or the client's
+    own effort header asks for it.
+    """
+    document = call.payload.document
+    if document is None:
+        return {}
+    carriers = bool(deps.carrier_key) and relay.may_hold_carriers(document.data)
+    if not (carriers or effort or target.capabilities or target.learned):
+        return {}
+    body = given = dict(document.value)
+    if carriers:
+        body = relay.open_carriers(body, call.client, target, carrier_keys(deps))
+    if effort or target.learned:
+        body = relay.apply_effort(body, call.client, target, effort)
+    return differences(given, filtered(body, target))
+
+
+def differences(old: Mapping[str, JSON], new: Mapping[str, JSON]) -> "dict[str, JSON | Removed]":
+    """Returns the edits that turn one object into the other."""
+    if new is old:
+        return {}
+    edits: dict[str, JSON | Removed] = {name: REMOVED for name in old if name not in new}
+    for name, value in new.items():
+        if name not in old or (value is not old[name] and value != old[name]):
+            edits[name] = value
     return edits
+
+
+def repaired(call: Call, candidate: Candidate, sent: Sent, fault: Fault) -> tuple[Sent, str] | None:
+    """Returns the request without what an upstream's 400 complains of and the lesson, None when nothing can be done."""
+    if sent.value is not None:
+        found = repair(fault, sent.value, candidate.wire)
+        if found is None:
+            return None
+        return replace(sent, body=[dumps(found.body)], value=found.body), found.learned
+    if sent.edits is None or call.payload.document is None:
+        return None
+    body = dict(call.payload.value)
+    for name, value in sent.edits.items():
+        if isinstance(value, Removed):
+            body.pop(name, None)
+        else:
+            body[name] = value
+    found = repair(fault, body, candidate.wire)
+    if found is None:
+        return None
+    edits = differences(call.payload.value, found.body)
+    return replace(sent, body=call.payload.parts(edits), edits=edits), found.learned
+
+
+def carrier_keys(deps: Deps) -> tuple[bytes, ...]:
+    """Returns the keys that open carriers, none when the gateway has none."""
+    return (deps.carrier_key, *deps.old_carrier_keys) if deps.carrier_key else ()
 
 
 def is_strict(candidate: Candidate, live: Live) -> bool:
@@ -116,8 +170,7 @@ def decoded(call: Call, deps: Deps) -> ChatRequest:
     """
     known: ChatRequest | None = call.extra.get("request")
     if known is None:
-        keys = (deps.carrier_key, *deps.old_carrier_keys) if deps.carrier_key else ()
-        known = translate.decode(call.payload.value, format_of(call.client), keys=keys)
+        known = translate.decode(call.payload.value, format_of(call.client), keys=carrier_keys(deps))
         if not call.model_in_body:
             known = replace(known, model=call.model, stream=call.stream)
         call.extra["request"] = known

@@ -10,6 +10,7 @@ from llr.base.clock import Clock
 from llr.base.ids import IdSource
 from llr.config.schema import Config, Settings
 from llr.gateway.access import AccessRules
+from llr.gateway.learned import Learned
 from llr.gateway.observe import Observer, ignore
 from llr.providers.auth import Credentials
 from llr.providers.prepare import DEFAULT_USER_AGENT, Preparer
@@ -85,4 +86,5 @@ class Deps:
     old_carrier_keys: tuple[bytes, ...] = ()
     started_at: float = 0.0
     version: str = ""
+    learned: Learned = field(default_factory=Learned)
     memo: dict[str, Any] = field(default_factory=dict)

@@ -4,6 +4,7 @@ Law: nothing reaches the client before an answer is committed; after that nobody
 (slots, counts, connections) is given back on every way out, a cancelled one too.
 """
 
+import logging
 from dataclasses import dataclass, replace
 
 from llr.base.errors import ErrorKind, Fault, GatewayError
@@ -17,6 +18,7 @@ from llr.gateway.deps import Deps, Live
 from llr.gateway.hold import Hold
 from llr.gateway.observe import Attempted
 from llr.gateway.routes import Action
+from llr.ir.loss import Loss, LossLevel
 from llr.providers.auth import Auth
 from llr.providers.urls import GENERATION
 from llr.routing.affinity import pin_ops
@@ -29,6 +31,8 @@ from llr.routing.route import Candidate, Route
 from llr.routing.waits import retry_after
 from llr.state.store import Snapshot
 from llr.wire.http import Headers, Timeouts
+
+log = logging.getLogger("llr.gateway")
 
 _NO_STATE = Snapshot()
 _NOTHING_SENT = convert.Sent(GENERATION[FormatId.CHAT], (), False)
@@ -224,10 +228,19 @@ class Exchange:
             )
         )
         if not isinstance(answer, Failure):
+            self._note_losses(sent.losses)
             return Committed(candidate, answer, hold, outcome, sent)
         tried = Tried(candidate, answer, outcome, verdict)
         self.tried.append(tried)
         return tried
+
+    def _note_losses(self, losses: tuple[Loss, ...]) -> None:
+        """Tells the log of each loss once per route."""
+        for loss in losses:
+            key = f"loss {self._route.key} {loss.what}"
+            if loss.level is not LossLevel.SILENT and key not in self._live.memo:
+                self._live.memo[key] = True
+                log.warning("route %s loses %s in translation: %s", self._route.ref, loss.path, loss.why)
 
     def _converted(self, candidate: Candidate, sent: convert.Sent, answer: Whole) -> Whole | Failure:
         """Returns the answer in the client's form; one that cannot be read is a failure of its candidate."""
@@ -248,7 +261,23 @@ class Exchange:
         if isinstance(answer, Failure) and answer.status == 401:
             fresh = await credentials.get(candidate, force=True)
             if fresh is not auth and fresh != auth:
-                answer = await self._timed(self._question(candidate, sent, fresh))
+                auth = fresh
+                answer = await self._timed(self._question(candidate, sent, auth))
+        if isinstance(answer, Failure) and answer.status in (400, 422) and self._call.action in _GENERATIONS:
+            return await self._mended(candidate, sent, auth, answer)
+        return answer
+
+    async def _mended(self, candidate: Candidate, sent: convert.Sent, auth: Auth, failure: Failure) -> Answer | Failure:
+        """Asks once more without what the refusal names; the first refusal stands when that does not help."""
+        found = convert.repaired(self._call, candidate, sent, failure.fault)
+        if found is None:
+            return failure
+        mended, lesson = found
+        answer = await self._timed(self._question(candidate, mended, auth))
+        if isinstance(answer, Failure):
+            return failure
+        if self._deps.learned.add(candidate.ref, candidate.wire, lesson):
+            log.warning("%s refused a request (%s); from now on: %s", candidate.ref, failure.fault.message, lesson)
         return answer
 
     def _question(self, candidate: Candidate, sent: convert.Sent, auth: Auth) -> Question:

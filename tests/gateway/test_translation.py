@@ -213,3 +213,44 @@ async def test_fields_a_model_must_not_get_are_cut_out_of_a_relayed_body() -> No
     play.upstream("a.test").answers(json_reply(CHAT.answer))
     await play.ask("POST", CHAT.path, b'{"service_tier":"flex", "model" : "any" ,"messages":[ ]}')
     assert b"".join(play.upstream("a.test").asked[0].body) == b'{"model" : "m" ,"messages":[ ]}'
+
+
+async def test_a_refused_field_is_left_out_once_and_then_for_good() -> None:
+    refusal = json_reply({"error": {"message": "Unsupported parameter: 'temperature'", "param": "temperature"}}, 400)
+    for client, upstream in ((CHAT, CHAT), (MESSAGES, CHAT)):
+        play = Playbook(doc(upstream, "a"))
+        play.upstream("a.test").answers(refusal, json_reply(upstream.answer))
+        for asked in (2, 3):
+            body = {**client.body("any"), "temperature": 0.5}
+            heard = await play.ask("POST", client.path, body, client.headers)
+            assert heard.status == 200
+            sent = play.upstream("a.test").bodies
+            assert len(sent) == asked
+            assert "temperature" not in sent[-1]
+        assert "temperature" in play.upstream("a.test").bodies[0]
+        assert [mark for marks in play.deps.learned.all().values() for mark in marks] == ["drop:temperature"]
+
+
+async def test_a_repair_that_does_not_help_shows_the_first_error_and_teaches_nothing() -> None:
+    play = Playbook(doc_for(CHAT, "a"))
+    first = {"error": {"message": "Unsupported parameter: 'temperature'"}}
+    play.upstream("a.test").answers(json_reply(first, 400), json_reply({"error": {"message": "still no"}}, 400))
+    heard = await play.ask("POST", CHAT.path, {**CHAT.body("any"), "temperature": 0.5})
+    assert (heard.status, heard.json) == (400, first)
+    assert not play.deps.learned.all()
+    assert len(play.upstream("a.test").asked) == 2
+
+
+async def test_an_ordinary_400_is_asked_once() -> None:
+    play = Playbook(doc_for(CHAT, "a"))
+    play.upstream("a.test").answers(json_reply({"error": {"message": "messages must not be empty"}}, 400))
+    await ask(play, CHAT)
+    assert len(play.upstream("a.test").asked) == 1
+
+
+async def test_losses_are_logged_once_per_route(caplog: pytest.LogCaptureFixture) -> None:
+    play = Playbook(doc(MESSAGES, "a"))
+    play.upstream("a.test").answers(json_reply(MESSAGES.answer))
+    for _ in range(2):
+        await play.ask("POST", CHAT.path, {**CHAT.body("any"), "logprobs": True})
+    assert sum("loses logprobs" in record.getMessage() for record in caplog.records) == 1
