@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from llr.base.jsonio import JSON
 from llr.base.names import FormatId
 from llr.config.parse import parse_config
 from llr.config.schema import Config
@@ -17,13 +16,13 @@ from llr.state.store import BucketKey, Health, Snapshot
 NOW = 1_772_293_357.0  # 2026-02-28T15:42:37Z, the moment of the spec's examples
 
 
-def provider(name: str, *models: JSON, **more: JSON) -> dict[str, JSON]:
+def provider(name: str, *models: Any, **more: Any) -> dict[str, Any]:
     """Returns a provider entry; a model is a name or an object."""
-    listed: list[JSON] = [{"id": model} if isinstance(model, str) else model for model in models]
+    listed = [{"id": model} if isinstance(model, str) else model for model in models]
     return {"id": name, "name": name, "baseUrl": f"https://{name}.example", "models": listed, **more}
 
 
-def config(providers: list[dict[str, JSON]], aliases: Mapping[str, JSON] | None = None, **root: JSON) -> Config:
+def config(providers: list[Any], aliases: Mapping[str, Any] | None = None, **root: Any) -> Config:
     """Returns the parsed config of these entries; issues are the test's own business."""
     doc: dict[str, Any] = {"version": 2, "providers": providers, "modelAliases": dict(aliases or {}), **root}
     parsed = parse_config(doc, {})
@@ -37,11 +36,11 @@ def route(
     return Resolver(found, env=env).resolve(name, client)
 
 
-def alias_route(count: int = 3, strategy: str = "ordered", **model: JSON) -> Route:
+def alias_route(count: int = 3, strategy: str = "ordered", **model: Any) -> Route:
     """Returns a route over `count` providers a, b, c, ... with one model m each."""
     names = "abcdefghijklmnop"[:count]
     providers = [provider(f"p-{name}", {"id": "m", **model}) for name in names]
-    targets: list[JSON] = [f"p-{name}/m" for name in names]
+    targets = [f"p-{name}/m" for name in names]
     return route(config(providers, {"a": {"strategy": strategy, "targets": targets}}))
 
 

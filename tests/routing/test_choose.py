@@ -8,26 +8,26 @@ from tests.routing.build import config, provider
 
 CHAT, MESSAGES, RESPONSES = FormatId.CHAT, FormatId.MESSAGES, FormatId.RESPONSES
 COMPLETIONS, GEMINI = FormatId.COMPLETIONS, FormatId.GEMINI
-O, C, G = ProviderFormat.OPENAI, ProviderFormat.CLAUDE, ProviderFormat.GEMINI
+OA, C, G = ProviderFormat.OPENAI, ProviderFormat.CLAUDE, ProviderFormat.GEMINI
 OC, OR = ProviderFormat.OPENAI_CHAT, ProviderFormat.OPENAI_RESPONSES
 
 # provider formats, model formats, wire, client -> target, wire format
 TABLE = [
-    (["openai"], [], None, CHAT, O, CHAT),
-    (["openai"], [], None, RESPONSES, O, RESPONSES),
-    (["openai"], [], None, COMPLETIONS, O, COMPLETIONS),
-    (["openai"], [], None, MESSAGES, O, CHAT),
-    (["openai"], [], None, GEMINI, O, CHAT),
-    (["openai"], [], "responses", MESSAGES, O, RESPONSES),
-    (["openai"], [], "responses", CHAT, O, RESPONSES),
-    (["openai"], [], "chat", RESPONSES, O, CHAT),
-    (["openai"], [], "responses", COMPLETIONS, O, COMPLETIONS),
+    (["openai"], [], None, CHAT, OA, CHAT),
+    (["openai"], [], None, RESPONSES, OA, RESPONSES),
+    (["openai"], [], None, COMPLETIONS, OA, COMPLETIONS),
+    (["openai"], [], None, MESSAGES, OA, CHAT),
+    (["openai"], [], None, GEMINI, OA, CHAT),
+    (["openai"], [], "responses", MESSAGES, OA, RESPONSES),
+    (["openai"], [], "responses", CHAT, OA, RESPONSES),
+    (["openai"], [], "chat", RESPONSES, OA, CHAT),
+    (["openai"], [], "responses", COMPLETIONS, OA, COMPLETIONS),
     (["claude"], [], None, CHAT, C, MESSAGES),
     (["claude"], [], None, MESSAGES, C, MESSAGES),
     (["claude"], [], None, COMPLETIONS, C, MESSAGES),
     (["openai", "claude"], [], None, MESSAGES, C, MESSAGES),
     (["openai", "claude"], [], "responses", MESSAGES, C, MESSAGES),
-    (["claude", "openai"], [], None, CHAT, O, CHAT),
+    (["claude", "openai"], [], None, CHAT, OA, CHAT),
     (["claude", "openai"], [], None, GEMINI, C, MESSAGES),
     (["openai", "claude"], ["claude"], None, CHAT, C, MESSAGES),
     (["openai-chat"], [], None, RESPONSES, OC, CHAT),
@@ -38,7 +38,7 @@ TABLE = [
     (["openai"], ["openai-responses"], None, CHAT, OR, RESPONSES),
     (["openai-chat"], ["openai"], None, CHAT, OC, CHAT),
     (["gemini"], [], None, GEMINI, G, GEMINI),
-    (["gemini", "openai"], [], None, CHAT, O, CHAT),
+    (["gemini", "openai"], [], None, CHAT, OA, CHAT),
     (["gemini"], [], None, MESSAGES, G, GEMINI),
 ]
 
@@ -53,7 +53,7 @@ def test_choice(
     on_the_line: FormatId,
 ) -> None:
     model = {"id": "m", "formats": of_model, **({"metadata": {"llr": {"wire": wire}}} if wire else {})}
-    found = config([provider("p", model, formats=formats, format=formats[0])])  # type: ignore[list-item,arg-type]
+    found = config([provider("p", model, formats=formats, format=formats[0])])
     candidate = resolve(found, "p/m", client).candidates[0]
     assert (candidate.target, candidate.wire, candidate.unfit) == (target, on_the_line, None)
 
@@ -65,4 +65,4 @@ def test_the_probe_beats_what_was_configured() -> None:
         formats=["openai", "claude"],
         lastProbe={"ok": True, "modelPreferredFormat": {"m": "openai"}},
     )
-    assert resolve(config([entry]), "p/m", MESSAGES).candidates[0].target is O
+    assert resolve(config([entry]), "p/m", MESSAGES).candidates[0].target is OA

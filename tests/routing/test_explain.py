@@ -32,7 +32,7 @@ def test_shares_positions_and_reasons() -> None:
     before = dict(store.cursors)
     got = told(found, store, Need(5_000))
     assert store.cursors == before
-    rows = {row.ref: row for row in got.choices}
+    rows = {str(row.ref): row for row in got.choices}
     assert [row.ref for row in got.choices] == ["a/m", "b/m", "d/m", "c/m", "s/m"]
     assert [row.position for row in got.choices] == [1, 2, 3, None, None]
     assert (rows["a/m"].share, rows["b/m"].share, rows["d/m"].share) == (0.75, 0.25, 0.0)

@@ -148,7 +148,9 @@ def test_cause(kind: ErrorKind, phase: Phase, status: int | None, expected: Verd
 
 
 def test_every_row_can_be_reached() -> None:
-    reached = {id(diagnose(Outcome(REF, 1, phase, status=status, excerpt=text))) for status, text, phase, *_ in DECISIONS}
+    reached = {
+        id(diagnose(Outcome(REF, 1, phase, status=status, excerpt=text))) for status, text, phase, *_ in DECISIONS
+    }
     reached |= {id(diagnose(Outcome(REF, 1, phase, status=status, kind=kind))) for kind, phase, status, _ in CAUSES}
     assert reached == {id(row) for row in TABLE}
 
@@ -237,9 +239,7 @@ RULES: list[tuple[FailureRule, int, str, Phase, Verdict]] = [
 
 
 @pytest.mark.parametrize(("rule", "status", "text", "phase", "expected"), RULES)
-def test_the_users_rules_come_first(
-    rule: FailureRule, status: int, text: str, phase: Phase, expected: Verdict
-) -> None:
+def test_the_users_rules_come_first(rule: FailureRule, status: int, text: str, phase: Phase, expected: Verdict) -> None:
     assert judge(status, text, phase=phase, policy=rules(rule), selected=isinstance(expected, RetrySame)) == expected
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -35,8 +36,8 @@ def test_health_factor(record: Health | None, factor: float) -> None:
     assert health_factor(record) == pytest.approx(factor)
 
 
-def fails(found: Route, store: MemoryStore, candidate: Candidate, *, now: float, **outcome: object) -> Verdict:
-    came = Outcome(candidate.ref, 1, Phase.HEADERS, started_at=now - 0.1, **outcome)  # type: ignore[arg-type]
+def fails(found: Route, store: MemoryStore, candidate: Candidate, *, now: float, **outcome: Any) -> Verdict:
+    came = Outcome(candidate.ref, 1, Phase.HEADERS, started_at=now - 0.1, **outcome)
     verdict = classify(came, attempt=1, selected=False, policy=found.policy, now=now, rng=Random(1))
     store.commit(health_ops(candidate, came, verdict, policy=found.policy, now=now), now=now)
     return verdict

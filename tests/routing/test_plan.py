@@ -39,7 +39,7 @@ def windows(*sizes: int | None, fallback: tuple[int | None, ...] = (), strategy:
         "targets": [f"p/w{place}" for place in range(len(sizes))],
         "fallbackTargets": [f"p/f{place}" for place in range(len(fallback))],
     }
-    return route(config([provider("p", *primaries, *spares)], {"a": alias}))  # type: ignore[dict-item]
+    return route(config([provider("p", *primaries, *spares)], {"a": alias}))
 
 
 def names(found: Route, required: int) -> str:
@@ -92,7 +92,12 @@ def test_the_estimate_is_asked_for_only_where_it_matters() -> None:
 
 @pytest.mark.parametrize(
     ("size", "output", "required"),
-    [(0, None, 1_024), (3_000, None, 1_000 + 1_024 + 256), (30_000, 500, 10_000 + 500 + 1_000), (1, 0, 1 + 1_024 + 256)],
+    [
+        (0, None, 1_024),
+        (3_000, None, 1_000 + 1_024 + 256),
+        (30_000, 500, 10_000 + 500 + 1_000),
+        (1, 0, 1 + 1_024 + 256),
+    ],
 )
 def test_required_tokens(size: int, output: int | None, required: int) -> None:
     assert required_tokens(size, output) == required
@@ -230,8 +235,6 @@ def test_quota_awareness() -> None:
         chosen.append(planned.order[0].ref)
     assert chosen.count("p/m") >= 75
     assert chosen.count("q/m") <= 25
-
-
 
 
 def test_nothing_left_says_when() -> None:

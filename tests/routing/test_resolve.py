@@ -114,7 +114,7 @@ SMART = [
 
 @pytest.mark.parametrize(("aliases", "name", "ref", "candidate"), SMART)
 def test_smart(aliases: dict[str, object], name: str, ref: str, candidate: str) -> None:
-    found = resolve(config([provider("acme", "m1", "m2")], aliases), name, CHAT)  # type: ignore[arg-type]
+    found = resolve(config([provider("acme", "m1", "m2")], aliases), name, CHAT)
     assert (found.requested, found.ref, refs(found)) == (name or "smart", ref, [candidate])
 
 
@@ -176,7 +176,9 @@ def test_only_fallback_targets_are_used() -> None:
 
 def unchecked(**aliases: list[str]) -> Config:
     """Returns a config with aliases as they are written: the parser takes bad targets out where it can see them."""
-    made = {AliasId(name): Alias(AliasId(name), targets=tuple(map(AliasTarget, refs))) for name, refs in aliases.items()}
+    made = {
+        AliasId(name): Alias(AliasId(name), targets=tuple(map(AliasTarget, refs))) for name, refs in aliases.items()
+    }
     return replace(config([provider("a", "m")]), aliases=made)
 
 
@@ -203,7 +205,7 @@ def test_an_alias_of_bad_targets_names_them() -> None:
 def test_many_paths_to_one_alias_are_walked_once() -> None:
     aliases = {f"a{n}": {"targets": [f"a{n + 1}"], "fallbackTargets": [f"a{n + 1}", "p/m"]} for n in range(60)}
     aliases["a60"] = {"targets": ["p/m"]}
-    assert refs(resolve(config([provider("p", "m")], aliases), "a0", CHAT)) == ["p/m"]  # type: ignore[arg-type]
+    assert refs(resolve(config([provider("p", "m")], aliases), "a0", CHAT)) == ["p/m"]
 
 
 @pytest.mark.parametrize(
@@ -278,7 +280,7 @@ def test_a_resolver_answers_from_memory() -> None:
 def test_the_credential_shows_only_that_it_changed() -> None:
     def credential(key: str | None, env: dict[str, str] | None = None) -> str:
         more = {"apiKey": key} if key else {"apiKeyEnv": "ACME_KEY"}
-        found = config([provider("a", "m", **more)])  # type: ignore[arg-type]
+        found = config([provider("a", "m", **more)])
         return Resolver(found, env=env).resolve("a/m", CHAT).candidates[0].credential
 
     one, other = credential("sk-secret-one"), credential("sk-secret-two")

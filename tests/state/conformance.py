@@ -13,6 +13,7 @@ from llr.state.store import (
     Health,
     Keys,
     Lease,
+    Op,
     Pin,
     Probe,
     Recover,
@@ -86,7 +87,7 @@ async def check_reserve_stops_at_the_limit(store: Store) -> None:
 
 async def check_one_refusal_writes_nothing(store: Store) -> None:
     await store.apply([Reserve(MINUTE, 3, 3, NOW + 30)], now=NOW)
-    ops = [
+    ops: list[Op] = [
         SetCursor("route:a", 7),
         Reserve(MONTH, 4, 100, NOW + 9e5),
         Reserve(MINUTE, 1, 3, NOW + 30),
@@ -280,7 +281,7 @@ async def check_pins(store: Store) -> None:
 
 
 async def check_everything(store: Store) -> None:
-    ops = [
+    ops: list[Op] = [
         SetCursor("route:a", 2),
         Reserve(MINUTE, 2, 9, NOW + 30),
         Reserve(MONTH, 7, 9, NOW + 9e5),
@@ -300,7 +301,7 @@ async def check_everything(store: Store) -> None:
 
 async def check_parallel_reservations_never_overshoot(store: Store) -> None:
     async def one(number: int) -> bool:
-        ops = [Reserve(MINUTE, 1, 50, NOW + 30), Lease("slot:s", f"r{number}", 60, NOW + 60)]
+        ops: list[Op] = [Reserve(MINUTE, 1, 50, NOW + 30), Lease("slot:s", f"r{number}", 60, NOW + 60)]
         return all(await store.apply(ops, now=NOW))
 
     granted = await asyncio.gather(*(one(number) for number in range(200)))
@@ -311,7 +312,9 @@ async def check_parallel_reservations_never_overshoot(store: Store) -> None:
 
 async def check_a_cancelled_caller_holds_nothing(store: Store) -> None:
     tasks = [
-        asyncio.ensure_future(store.apply([Reserve(MINUTE, 1, 500, NOW + 30), Lease("slot:s", f"r{n}", 500, NOW + 60)], now=NOW))
+        asyncio.ensure_future(
+            store.apply([Reserve(MINUTE, 1, 500, NOW + 30), Lease("slot:s", f"r{n}", 500, NOW + 60)], now=NOW)
+        )
         for n in range(40)
     ]
     await asyncio.sleep(0)
