@@ -31,6 +31,8 @@ MESSAGES = FormatId.MESSAGES
 # Notes: content written as a list although a string would do, and a document's own blocks.
 AS_LIST = "~list"
 OWN_SOURCE = "~source"
+# Notes on a thinking block of this format's own without a signature.
+OWN, UNSIGNED = "~own", "~unsigned"
 
 _TEXT = frozenset(("type", "text", "citations"))
 _THINKING = frozenset(("type", "thinking", "signature"))
@@ -54,8 +56,8 @@ def _thinking(block: Mapping[str, Any], at: str) -> Part:
     signature = text(block.get("signature"))
     seal = Seal(MESSAGES, signature) if signature else None
     extras = luggage(MESSAGES, block, _THINKING)
-    if not signature and "signature" in block:
-        extras = noted(extras, MESSAGES, "signature", block["signature"])
+    if not signature:
+        extras = noted(extras, MESSAGES, OWN if "signature" in block else UNSIGNED)
     return Reasoning(text(block.get("thinking")), (), seal, False, extras, at)
 
 
@@ -181,9 +183,9 @@ def thinking_block(part: Reasoning, signature: str) -> dict[str, Any]:
     if part.redacted or (foreign and not words):
         block: dict[str, Any] = {"type": "redacted_thinking", "data": signature}
     else:
-        block = {"type": "thinking", "thinking": words}
-        if signature:
-            block["signature"] = signature
+        block = {"type": "thinking", "thinking": words, "signature": signature}
+        if not signature and UNSIGNED in bag(part.extras, MESSAGES):
+            del block["signature"]
     unload(part.extras, MESSAGES, block)
     return block
 

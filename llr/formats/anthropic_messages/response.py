@@ -15,6 +15,7 @@ from llr.formats.errors import stream_fault
 from llr.formats.foreign import opaque_text
 from llr.formats.ids import RULES, legal_id
 from llr.formats.reading import luggage, tables, text, unload, words
+from llr.formats.toolforms import wrapped
 from llr.ir.events import Stop
 from llr.ir.parts import Media, Opaque, Part, Reasoning, Refusal, Seal, Text, ToolCall, ToolResult
 from llr.ir.response import ChatResponse
@@ -83,7 +84,7 @@ def _encoded(part: Part, meta: Meta) -> list[dict[str, Any]]:
         case ToolCall():
             call_id = legal_id(part.id or meta.ids.new("tool_"), RULES[MESSAGES])
             name = part.name or "tool"
-            call = blocks.call_block(call_id, name, part.arguments, part.extras)
+            call = blocks.call_block(call_id, name, wrapped(part.arguments, part.kind), part.extras)
             kept = call_seal_block(call_id, part.seal, meta) if part.seal is not None else None
             return [kept, call] if kept is not None else [call]
         case Media():
@@ -104,10 +105,7 @@ def _reasoning(part: Reasoning, meta: Meta) -> list[dict[str, Any]]:
     signature = carrier.worded(part.seal, MESSAGES, meta, said)
     if not said and not signature:
         return []
-    block = blocks.thinking_block(part, signature)
-    if block["type"] == "thinking":
-        block.setdefault("signature", "")
-    return [block]
+    return [blocks.thinking_block(part, signature)]
 
 
 def encode_response(response: ChatResponse, meta: Meta) -> dict[str, JSON]:

@@ -31,7 +31,7 @@ from llr.ir.events import (
     UsageSeen,
     merge_usage,
 )
-from llr.ir.parts import Media, Opaque, Part, Reasoning, Refusal, Text, ToolCall, ToolResult
+from llr.ir.parts import Media, Opaque, Part, Reasoning, Refusal, Text, ToolCall, ToolKind, ToolResult
 
 _THINKING = {"type": "thinking", "thinking": "", "signature": ""}
 _CONTEXT = FaultContext(streaming=True, started=True)
@@ -58,6 +58,8 @@ class StreamEncoder:
         self._called = False
         self._refused = False
         self._call_id = ""
+        # The open call takes free text, which travels inside a JSON string here.
+        self._quoting = False
 
     def feed(self, item: Event, /) -> Iterable[bytes]:
         """Returns the bytes this event makes."""
@@ -109,6 +111,9 @@ class StreamEncoder:
                 call: dict[str, Any] = {"type": "tool_use", "id": self._call_id, "name": name, "input": {}}
                 unload(part.extras, MESSAGES, call)
                 out.append(self._begin_block(call, "input_json_delta", "partial_json"))
+                self._quoting = part.kind is ToolKind.CUSTOM
+                if self._quoting:
+                    out.append(self._delta('{"input":"'))
             case Refusal():
                 self._refused = True
             case Opaque():
@@ -155,6 +160,8 @@ class StreamEncoder:
 
     def _on_delta(self, event: PartDelta) -> list[bytes]:
         if self._open and event.citation is None and event.summary is None and not isinstance(self._part, Reasoning):
+            if self._quoting:
+                return [self._delta(quote(event.text)[1:-1].decode())]
             return [self._head + quote(event.text) + b"}}\n\n"]
         return self._slow_delta(event)
 
@@ -186,6 +193,9 @@ class StreamEncoder:
         out: list[bytes] = []
         if isinstance(part, Reasoning):
             out += self._seal(part, event)
+        if self._quoting:
+            out.append(self._delta('"}'))
+            self._quoting = False
         if self._open:
             out.append(self._end_block())
         if isinstance(part, ToolCall) and event.seal is not None and part.seal is None:

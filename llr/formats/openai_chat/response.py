@@ -79,7 +79,7 @@ def decode_response(body: Mapping[str, JSON]) -> ChatResponse:
         id=text(body.get("id")),
         model=text(body.get("model")),
         parts=parts,
-        stop=stop_of(reason, called=called),
+        stop=stop_of(reason, called=called, refused=any(isinstance(part, Refusal) for part in parts)),
         created_at=number(body.get("created")) or 0.0,
         usage=usage or decode_usage(table(body.get("x_groq")).get("usage")),
         extras=_extras(body, choices, message),
@@ -90,10 +90,12 @@ def _broken() -> Fault:
     return Fault(ErrorKind.UPSTREAM_REJECTED, "the upstream broke the answer off with an error", 502)
 
 
-def stop_of(reason: str, *, called: bool) -> Stop:
-    """Returns the stop a finish reason means; many servers say "stop", or nothing, after tool calls."""
+def stop_of(reason: str, *, called: bool, refused: bool) -> Stop:
+    """Returns the stop a finish reason means; servers say "stop", or nothing, after tool calls and refusals too."""
     stop = STOPS.get(reason, Stop.DONE)
-    return Stop.TOOL if called and stop is Stop.DONE else stop
+    if stop is not Stop.DONE:
+        return stop
+    return Stop.TOOL if called else Stop.POLICY if refused else stop
 
 
 def _message_parts(message: Mapping[str, Any], choice: Mapping[str, Any]) -> tuple[Part, ...]:

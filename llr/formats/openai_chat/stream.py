@@ -25,7 +25,7 @@ from llr.formats.openai_chat.response import citations, stop_of
 from llr.formats.openai_chat.usage import decode_usage
 from llr.formats.reading import integer, luggage, number, rows, table, tables, text, words
 from llr.formats.sequencer import Sequencer
-from llr.ir.events import Event, Failed, Finish, Start, Stop, UsageSeen
+from llr.ir.events import Event, Failed, Finish, Start, UsageSeen
 from llr.ir.parts import Part, Reasoning, Refusal, Seal, Text
 from llr.wire.sse import SSEEvent, SSEParser
 
@@ -281,8 +281,7 @@ class StreamDecoder:
             self._say("text", self._space, out)
             self._leave(out)
         self._parts.close_all(out)
-        stop = stop_of(self._reason, called=len(self._calls) > 0)
-        out.append(Finish(Stop.POLICY if self._refused and stop is Stop.DONE else stop))
+        out.append(Finish(stop_of(self._reason, called=len(self._calls) > 0, refused=self._refused)))
         self._ended = True
 
     def _fail(self, fault: Fault, out: list[Event]) -> None:
