@@ -14,6 +14,7 @@ from llr import __version__
 from llr.cli.dispatch import Context
 from llr.cli.launch import SERVING_PARAMS, Launch, builder, make_log
 from llr.cli.preparation import Prepared, prepare
+from llr.cli.table import COMMANDS
 from llr.control.params import Kind, Param
 from llr.control.report import FAILED, Outcome, Refused, refuse
 from llr.daemon import channel, instance, listener, ports, resume, source
@@ -112,10 +113,11 @@ def _bind(address: Address) -> list[Socket]:
             ) from exc
         owners = ports.owners(address.port)
         by = " by " + ", ".join(map(str, owners)) if owners else " by a process that this user may not see"
+        other = "use `llr reclaim`" if "reclaim" in COMMANDS else "end that process"
         raise refuse(
             "port-in-use",
             f"Failed to start LLM Router on {shown}: the port is in use{by}.",
-            "Choose another one with --port, or end that process yourself (`llr reclaim` helps).",
+            f"Choose another one with --port, or {other}.",
             exit_code=FAILED,
         ) from exc
 

@@ -82,7 +82,7 @@ def _route(tokens: Sequence[str]) -> tuple[str, list[str]]:
     word = tokens[at]
     rest = [token for place, token in enumerate(tokens) if place != at and not (place < at and token == "router")]
     name = ALIASES.get(word, word)
-    if name in LATER:
+    if name in LATER and name not in COMMANDS:
         raise refuse("not-built", f"`llr {name}` is not in this build yet.", exit_code=FAILED)
     if name not in COMMANDS:
         hint = grammar.suggestion(word, [*COMMANDS, *ALIASES], "llr ")

@@ -75,6 +75,11 @@ def envelope(operation: str, outcome: Outcome) -> dict[str, JSON]:
     return body
 
 
+def _encoding(stream: TextIO) -> str:
+    """Returns what a stream can say; one in memory says everything."""
+    return getattr(stream, "encoding", None) or "utf-8"
+
+
 class Output:
     """The two streams of one run. In JSON mode progress goes to stderr and stdout gets one object."""
 
@@ -110,7 +115,7 @@ class Output:
 
     def _symbol(self, level: str, stream: TextIO) -> str:
         try:
-            _SYMBOLS[level].encode(stream.encoding)
+            _SYMBOLS[level].encode(_encoding(stream))
             symbol = _SYMBOLS[level]
         except (UnicodeEncodeError, LookupError):
             symbol = _PLAIN[level]
@@ -122,7 +127,7 @@ class Output:
             stream.write(text + "\n")
             stream.flush()
         except UnicodeEncodeError:
-            encoding = stream.encoding
+            encoding = _encoding(stream)
             stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
             stream.flush()
 

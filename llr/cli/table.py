@@ -70,7 +70,10 @@ COMMANDS: dict[str, Command] = {
 ALIASES: dict[str, str] = {"setup": "config"}
 
 # Commands that people may know and this build does not have.
-LATER: tuple[str, ...] = ("deploy", "worker-key", "subscription")
+LATER: tuple[str, ...] = (
+    *("deploy", "worker-key", "subscription"),
+    *("reclaim", "update", "upgrade", "ai-help", "logs", "doctor", "completion", "cooldowns", "explain"),
+)
 
 GLOBAL_PARAMS: tuple[Param, ...] = (
     Param("json", "Print one JSON object on stdout.", Kind.BOOL, default=False),

