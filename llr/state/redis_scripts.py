@@ -183,11 +183,11 @@ end
 local out, refused = {}, false
 for i, op in ipairs(ops) do
   local grant = grants[op.op]
-  out[i] = (not grant or grant(op)) and 1 or 0
-  refused = refused or out[i] == 0
+  out[i] = (not grant or grant(op)) and '1' or '0'
+  refused = refused or out[i] == '0'
 end
 if not refused then
   for _, op in ipairs(ops) do do_op[op.op](op) end
 end
-return out
+return table.concat(out)
 """

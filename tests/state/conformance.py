@@ -310,6 +310,21 @@ async def check_parallel_reservations_never_overshoot(store: Store) -> None:
     assert await held(store, "slot:s") == 50
 
 
+async def check_a_caller_cancelled_at_once_holds_nothing(store: Store) -> None:
+    """The pump or thread of a store has not even begun."""
+    await store.apply([SetCursor("route:a", 1)], now=NOW)
+    ops: list[Op] = [Reserve(MINUTE, 1, 9, NOW + 30), Lease("slot:s", "r", 9, NOW + 60)]
+    task = asyncio.ensure_future(store.apply(ops, now=NOW))
+    giving = asyncio.ensure_future(store.apply([SetCursor("route:a", 2)], now=NOW))
+    asyncio.get_running_loop().call_soon(task.cancel)
+    asyncio.get_running_loop().call_soon(giving.cancel)
+    results = await asyncio.gather(task, giving, return_exceptions=True)
+    kept = 1 if results[0] == (True, True) else 0
+    assert (await used(store), await held(store, "slot:s")) == (kept, kept)
+    # What only gives or notes is done although nobody waits for it.
+    assert (await store.read(Keys(cursors=("route:a",)), now=NOW)).cursors == {"route:a": 2}
+
+
 async def check_a_cancelled_caller_holds_nothing(store: Store) -> None:
     tasks = [
         asyncio.ensure_future(
