@@ -5,9 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from llr.base.errors import ErrorKind, Fault
+from llr.base.names import FormatId
+from llr.formats.count import estimate_request
 from llr.gateway import convert
+from llr.gateway.array import ArrayBody, as_array
 from llr.gateway.attempt import Events, Raw, Whole
 from llr.gateway.call import Call
+from llr.gateway.debug import debug_headers
 from llr.gateway.deps import Deps
 from llr.gateway.dialects import DIALECTS
 from llr.gateway.exchange import Committed, Exchange, Refused
@@ -15,7 +19,8 @@ from llr.gateway.observe import Finished
 from llr.gateway.pings import SILENCE_S, Pinger
 from llr.gateway.relay import EventBody, RawBody
 from llr.gateway.respond import STREAM_HEADERS, fault_response, relayed_headers, translated_headers, with_request_id
-from llr.gateway.usage import tokens_of, usage_of_answer, usage_of_stream
+from llr.gateway.stored import note_issuer, note_stream
+from llr.gateway.usage import input_tokens_of, tokens_of, usage_of_answer, usage_of_stream
 from llr.ir.events import Usage
 from llr.routing.health import health_ops
 from llr.routing.outcome import Outcome, Phase
@@ -47,10 +52,18 @@ class Books:
         try:
             if done is not None:
                 await done.hold.close(used=True, tokens=tokens_of(usage))
+                self._calibrate(done, usage)
                 if fault is not None and not cancelled:
                     await self._blame(done, fault)
         finally:
             self._report(fault, usage, cancelled=cancelled)
+
+    def _calibrate(self, done: Committed, usage: Usage | None) -> None:
+        """Compares what a translated request really took with what we would have guessed, now and then."""
+        meta, calibration = done.sent.meta, self.deps.calibration
+        counted = input_tokens_of(usage)
+        if meta is not None and counted and calibration.wants(done.candidate.ref):
+            calibration.note(done.candidate.ref, estimate_request(meta.request), counted)
 
     async def _blame(self, done: Committed, fault: Fault) -> None:
         """A stream that broke after it was committed counts against its candidate as if it had broken before."""
@@ -122,7 +135,20 @@ async def _streamed(books: Books) -> Response:
         return await _shown(task.result(), books)
     body = LateBody(task, books)
     books.status = 200
-    return Response(200, list(STREAM_HEADERS), body, Heartbeat(SILENCE_S, body.pinger.beat))
+    fields = with_request_id(list(STREAM_HEADERS), books.call.id, books.call.client)
+    if books.exchange.debug:
+        fields += debug_headers(books.call, books.exchange, None)
+    return _in_form(Response(200, fields, body, Heartbeat(SILENCE_S, body.pinger.beat)), books.call)
+
+
+def _in_form(response: Response, call: Call) -> Response:
+    """Returns a stream's answer in the form the client asked for: events, or one JSON array."""
+    if not call.gemini_array or response.status != 200:
+        return response
+    fields = [field for field in response.headers if field[0] != b"content-type"]
+    fields.append((b"content-type", b"application/json"))
+    body = as_array(response.body) if isinstance(response.body, bytes) else ArrayBody(response.body)
+    return Response(response.status, fields, body, response.heartbeat)
 
 
 async def _abandon(task: "asyncio.Future[Committed | Refused]", books: Books) -> None:
@@ -150,10 +176,21 @@ async def _shown(result: Committed | Refused, books: Books) -> Response:
     native = convert.is_native(call, candidate) and not (isinstance(found, Whole) and found.converted)
     fields = (relayed_headers if native else translated_headers)(found.headers, stream=call.stream)
     with_request_id(fields, call.id, call.client)
+    if books.exchange.debug:
+        fields += debug_headers(call, books.exchange, result)
+    if native and call.client is FormatId.RESPONSES:
+        _note_issuer(found, books, candidate.ref)
     if isinstance(found, Events):
         body, pinger = event_body(found, books)
-        return Response(found.status, fields, body, Heartbeat(SILENCE_S, pinger.beat))
-    return await _whole(found, fields, books)
+        return _in_form(Response(found.status, fields, body, Heartbeat(SILENCE_S, pinger.beat)), call)
+    return _in_form(await _whole(found, fields, books), call)
+
+
+def _note_issuer(found: Whole | Events, books: Books, ref: str) -> None:
+    if isinstance(found, Events):
+        note_stream(books.deps, found.held, ref)
+    else:
+        note_issuer(books.deps, (found.value or {}).get("id"), ref)
 
 
 async def _refused(result: Refused, books: Books) -> Response:
@@ -163,6 +200,8 @@ async def _refused(result: Refused, books: Books) -> Response:
     else:
         fields = relayed_headers(verbatim.headers, stream=False)
         response = Response(verbatim.status, with_request_id(fields, call.id, call.client), verbatim.body)
+    if books.exchange.debug:
+        response.headers.extend(debug_headers(call, books.exchange, None))
     books.status = response.status
     await books.close(result.fault)
     return response
@@ -170,7 +209,10 @@ async def _refused(result: Refused, books: Books) -> Response:
 
 async def _whole(found: Whole, fields: RawHeaders, books: Books) -> Response:
     books.bytes_out = lambda: len(found.body)
-    books.usage = lambda: _usage_of(found, books)
+    usage = _usage_of(found, books)
+    books.usage = lambda: usage
+    if found.converted and usage is None:
+        fields.append((b"x-llm-router-usage", b"estimated"))
     await books.close(None)
     return Response(found.status, fields, found.body)
 

@@ -14,13 +14,17 @@ from llr.base.names import FormatId
 from llr.formats.base import FaultContext
 from llr.gateway.access import cors_headers, door_fault, key_fault, preflight_headers
 from llr.gateway.answers import answer
+from llr.gateway.call import Call
+from llr.gateway.counting import count_tokens
 from llr.gateway.deps import Deps, Live
 from llr.gateway.exchange import Exchange
+from llr.gateway.explaining import explained
 from llr.gateway.intake import need_of, read_call
 from llr.gateway.models import find_listed, listed_models, model_answer, models_answer, shape_for
 from llr.gateway.observe import Started
 from llr.gateway.respond import JSON_HEADERS, fault_response, with_request_id
 from llr.gateway.routes import Access, Action, Match, allowed, client_of, find, normal_path
+from llr.gateway.stored import issuer_of, stored_call
 from llr.routing.route import Kind
 from llr.wire.http import RawHeaders, Request, Response
 
@@ -37,6 +41,7 @@ _BANNER: JSON = {
 }
 # The rest of a refused request is not read, so the connection cannot be used again.
 _UNREAD = frozenset((ErrorKind.TOO_LARGE, ErrorKind.REQUEST_TIMEOUT))
+_NATIVE = frozenset((Action.NATIVE, Action.STORED))
 _Handler = Callable[[Match, Request, Live, str], Awaitable[Response]]
 
 
@@ -56,6 +61,9 @@ class Gateway:
             Action.GENERATE: self._generate,
             Action.UNIFIED: self._generate,
             Action.NATIVE: self._generate,
+            Action.STORED: self._stored,
+            Action.COUNT_TOKENS: self._count,
+            Action.EXPLAIN: self._explain,
         }
 
     async def __call__(self, request: Request) -> Response:
@@ -141,10 +149,25 @@ class Gateway:
     # Calls of models.
 
     async def _generate(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
+        call = await read_call(match, request, live, self._deps, request_id)
+        return await self._answered(call, call.payload.value.get("previous_response_id"), live)
+
+    async def _stored(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
+        call = await read_call(match, request, live, self._deps, request_id)
+        return await self._answered(stored_call(call, match.rest, self._deps), None, live)
+
+    async def _count(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
+        call = await read_call(match, request, live, self._deps, request_id)
+        return await count_tokens(call, live, self._deps)
+
+    async def _explain(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
+        call = await read_call(match, request, live, self._deps, request_id)
+        return await explained(call, live, self._deps)
+
+    async def _answered(self, call: Call, previous: object, live: Live) -> Response:
         deps = self._deps
-        call = await read_call(match, request, live, deps, request_id)
         try:
-            kind = Kind.NATIVE if call.action is Action.NATIVE else Kind.GENERATE
+            kind = Kind.NATIVE if call.action in _NATIVE else Kind.GENERATE
             route = live.resolver.resolve(call.model, call.client, kind=kind)
             need = need_of(call, route)
         except GatewayError as exc:
@@ -162,7 +185,8 @@ class Gateway:
                 call.payload.size,
             )
         )
-        return await answer(call, Exchange(call, route, need, live, deps), deps)
+        first = issuer_of(deps, previous) if previous else ""
+        return await answer(call, Exchange(call, route, need, live, deps, first), deps)
 
 
 def _json(body: JSON, request_id: str = "", client: FormatId | None = None) -> Response:

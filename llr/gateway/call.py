@@ -31,10 +31,15 @@ class Payload:
         return self.document.value if self.document is not None else _EMPTY
 
     @property
+    def data(self) -> bytes:
+        """Returns the body as received, unpacked."""
+        source = self.document or self.form
+        return source.data if source is not None else b""
+
+    @property
     def size(self) -> int:
         """Returns the body's length in bytes."""
-        source = self.document or self.form
-        return len(source.data) if source is not None else 0
+        return len(self.data)
 
     def parts(self, edits: Edits) -> list[bytes]:
         """Returns the bytes with members (or the form's text fields) replaced."""

@@ -10,7 +10,7 @@ from llr.base.clock import Clock
 from llr.base.ids import IdSource
 from llr.config.schema import Config, Settings
 from llr.gateway.access import AccessRules
-from llr.gateway.learned import Learned
+from llr.gateway.learned import Calibration, Learned
 from llr.gateway.observe import Observer, ignore
 from llr.providers.auth import Credentials
 from llr.providers.prepare import DEFAULT_USER_AGENT, Preparer
@@ -87,4 +87,5 @@ class Deps:
     started_at: float = 0.0
     version: str = ""
     learned: Learned = field(default_factory=Learned)
+    calibration: Calibration = field(default_factory=Calibration)
     memo: dict[str, Any] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from llr.base.names import FormatId
 from llr.wire.http import Headers
 
 OVERRIDE = b"x-llm-router-format"
-_NAMES: Mapping[str, FormatId] = {
+FORMAT_NAMES: Mapping[str, FormatId] = {
     "openai": FormatId.CHAT,
     "openai-chat": FormatId.CHAT,
     "openai-responses": FormatId.RESPONSES,
@@ -25,7 +25,7 @@ _CHAT_BLOCKS = ("image_url", "input_text", "input_image")
 
 def detect(headers: Headers, body: Mapping[str, Any]) -> FormatId:
     """Returns the client's format: `x-llm-router-format` if it names one, else what the request looks like."""
-    named = _NAMES.get(headers.text(OVERRIDE).strip().lower())
+    named = FORMAT_NAMES.get(headers.text(OVERRIDE).strip().lower())
     if named is not None:
         return named
     if headers.get(b"anthropic-version") or body.get("anthropic_version") or body.get("anthropicVersion"):

@@ -83,9 +83,23 @@ class _Asked:
 class Exchange:
     """One request on its way through the candidates of its route."""
 
-    __slots__ = ("_call", "_deadline_at", "_deps", "_live", "_plan", "_route", "_state", "need", "skipped", "tried")
+    __slots__ = (
+        "_call",
+        "_deadline_at",
+        "_deps",
+        "_first",
+        "_live",
+        "_plan",
+        "_route",
+        "_state",
+        "need",
+        "skipped",
+        "tried",
+    )
 
-    def __init__(self, call: Call, route: Route, need: Need, live: Live, deps: Deps) -> None:
+    def __init__(self, call: Call, route: Route, need: Need, live: Live, deps: Deps, first: str = "") -> None:
+        """Takes what one request needs; `first` is the candidate that holds what the request refers to."""
+        self._first = first
         self._call, self._route, self._live, self._deps = call, route, live, deps
         self._deadline_at = deps.clock.monotonic() + route.deadline_s
         self._state = _NO_STATE
@@ -93,6 +107,11 @@ class Exchange:
         self.need = need
         self.skipped: tuple[Skip, ...] = ()
         self.tried: list[Tried] = []
+
+    @property
+    def debug(self) -> bool:
+        """Returns whether answers tell how they were routed."""
+        return self._live.settings.debug_routing
 
     @property
     def route(self) -> Route:
@@ -107,7 +126,11 @@ class Exchange:
     async def run(self) -> Committed | Refused:
         """Returns the committed answer or the failure to show."""
         chosen = await self._planned()
-        queue = chosen.order[:1] if self._call.no_fallback else chosen.order
+        queue = chosen.order
+        if self._first:
+            queue = tuple(sorted(queue, key=lambda candidate: candidate.ref != self._first))
+        if self._call.no_fallback:
+            queue = queue[:1]
         for place, candidate in enumerate(queue):
             following = queue[place + 1] if place + 1 < len(queue) else None
             result = await self._candidate(candidate, place == 0, following)

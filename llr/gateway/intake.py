@@ -44,7 +44,8 @@ async def read_call(match: Match, request: Request, live: Live, deps: Deps, call
     """
     started_at = deps.clock.now()
     headers = request.headers
-    payload = await _payload(match, request, live.settings.max_body_bytes)
+    bodyless = request.method in ("GET", "DELETE", "HEAD")
+    payload = Payload() if bodyless else await _payload(match, request, live.settings.max_body_bytes)
     query = request.target.partition("?")[2]
     action, client = match.row.action, match.row.client
     if client is None:
@@ -63,10 +64,11 @@ async def read_call(match: Match, request: Request, live: Live, deps: Deps, call
         choices=_choices(payload.value, client),
         tool=tool_of(headers),
         no_fallback=headers.text(NO_FALLBACK).strip().lower() in _TRUE,
+        tool_types=_tool_types(payload.value) if live.settings.debug_routing or b"web_search" in payload.data else (),
     )
     if client is FormatId.GEMINI and match.rest:
         return _gemini(call, match, query)
-    if action is Action.NATIVE:
+    if action is Action.NATIVE or action is Action.STORED:
         path = _rest_of(request.target)
         return replace(call, endpoint=Endpoint(Asked.PATH, path, own_query(query)))
     return call
@@ -118,6 +120,13 @@ def _choices(body: Mapping[str, JSON], client: FormatId) -> int:
     return count if isinstance(count, int) and not isinstance(count, bool) and 0 < count <= 128 else 1
 
 
+def _tool_types(body: Mapping[str, JSON]) -> tuple[str, ...]:
+    """Returns the types of tools a vendor runs itself, each once."""
+    tools = body.get("tools")
+    found = [tool.get("type") for tool in tools if isinstance(tool, dict)] if isinstance(tools, list) else []
+    return tuple(dict.fromkeys(kind for kind in found if isinstance(kind, str) and kind != "function"))
+
+
 def _gemini(call: Call, match: Match, query: str) -> Call:
     """A Gemini client names its model in the path, and whether it wants a stream in the verb."""
     verb = match.row.path.rpartition(":")[2]
@@ -126,9 +135,8 @@ def _gemini(call: Call, match: Match, query: str) -> Call:
         return replace(call, endpoint=Endpoint(Asked.PATH, f"models/{{model}}:{verb}", own_query(query)))
     if not call.stream:
         return call
-    if ("alt", "sse") in parse_qsl(query):
-        return replace(call, endpoint=GEMINI_STREAM)
-    return replace(call, gemini_array=True, endpoint=Endpoint(Asked.STREAM_GENERATE))
+    # The upstream is asked for events in any case; the array is made of them on the way out.
+    return replace(call, gemini_array=("alt", "sse") not in parse_qsl(query), endpoint=GEMINI_STREAM)
 
 
 def _rest_of(target: str) -> str:

@@ -43,3 +43,32 @@ class Learned:
     def forget(self, ref: str = "") -> None:
         """Drops the marks of one model, or all of them."""
         self._marks = {key: marks for key, marks in self._marks.items() if ref and key[0] != ref}
+
+
+class Calibration:
+    """How far our estimates are from what providers count, by model; a slow mean of the ratio, within bounds."""
+
+    __slots__ = ("_asked", "_ratios")
+
+    def __init__(self) -> None:
+        self._ratios: dict[str, float] = {}
+        self._asked = 0
+
+    def wants(self, ref: str) -> bool:
+        """Returns whether another example of this model is worth its cost: the first, then one of sixteen."""
+        self._asked += 1
+        return ref not in self._ratios or self._asked % 16 == 0
+
+    def note(self, ref: str, estimated: int, counted: int) -> None:
+        """Learns from one answered request."""
+        if estimated < 50 or counted <= 0:
+            return
+        ratio = min(3.0, max(0.33, counted / estimated))
+        known = self._ratios.get(ref)
+        if known is None and len(self._ratios) >= 1000:
+            del self._ratios[next(iter(self._ratios))]
+        self._ratios[ref] = ratio if known is None else known + (ratio - known) * 0.2
+
+    def corrected(self, ref: str, estimated: int) -> int:
+        """Returns an estimate in this model's own tokens, at least 1."""
+        return max(1, round(estimated * self._ratios.get(ref, 1.0)))

@@ -110,3 +110,10 @@ def tokens_of(usage: Usage | None) -> int | None:
     known = [usage.fresh, usage.cache_read, usage.cache_write_5m, usage.cache_write_1h, usage.output]
     counted = [count for count in known if count is not None]
     return sum(counted) if counted else None
+
+
+def input_tokens_of(usage: Usage | None) -> int:
+    """Returns the input tokens a provider counted, 0 when nobody did."""
+    if usage is None or usage.estimated:
+        return 0
+    return sum(count or 0 for count in (usage.fresh, usage.cache_read, usage.cache_write_5m, usage.cache_write_1h))

@@ -1,0 +1,54 @@
+"""Responses that live at a provider: who issued an id, so that later calls about it go there and nowhere else."""
+
+from dataclasses import replace
+from typing import Any
+
+from llr.base.errors import ErrorKind, fail
+from llr.base.jsonio import InvalidJSON, loads
+from llr.base.names import FormatId
+from llr.gateway.call import Call
+from llr.gateway.deps import Deps
+from llr.gateway.watch import first_event
+
+_KEPT = 10_000
+
+
+def note_issuer(deps: Deps, response_id: Any, ref: str) -> None:
+    """Remembers which candidate issued a response id; the oldest are forgotten first."""
+    if not isinstance(response_id, str) or not response_id:
+        return
+    issued: dict[str, str] = deps.memo.setdefault("issued", {})
+    issued.pop(response_id, None)
+    issued[response_id] = ref
+    if len(issued) > _KEPT:
+        del issued[next(iter(issued))]
+
+
+def note_stream(deps: Deps, held: bytes, ref: str) -> None:
+    """Remembers the issuer of the response a native stream begins with."""
+    event = first_event(held)
+    if event is None:
+        return
+    try:
+        value = loads(event.data)
+    except InvalidJSON:
+        return
+    response = value.get("response") if isinstance(value, dict) else None
+    if isinstance(response, dict):
+        note_issuer(deps, response.get("id"), ref)
+
+
+def issuer_of(deps: Deps, response_id: Any) -> str:
+    """Returns the candidate that issued an id, "" when unknown."""
+    issued: dict[str, str] = deps.memo.get("issued", {})
+    return issued.get(response_id, "") if isinstance(response_id, str) else ""
+
+
+def stored_call(call: Call, rest: str, deps: Deps) -> Call:
+    """Returns a call about a stored response, addressed to its issuer. Raises `GatewayError(NOT_FOUND)`."""
+    response_id = rest.partition("/")[0]
+    ref = issuer_of(deps, response_id)
+    if not ref:
+        text = f"Response with id '{response_id[:120]}' not found: it was not issued through this gateway by a provider"
+        raise fail(ErrorKind.NOT_FOUND, text, param="id")
+    return replace(call, model=ref, client=FormatId.RESPONSES, model_in_body=False, no_fallback=True, stream=False)
