@@ -218,6 +218,7 @@ async def test_a_stale_connection_is_replaced_when_nothing_had_left(monkeypatch:
     """The reset arrives, but neither the loop nor the look at the socket has seen it when the request is written."""
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
+    listener.settimeout(5)
     served: list[socket.socket] = []
 
     def serve_one() -> None:
