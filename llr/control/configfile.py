@@ -172,7 +172,32 @@ def edit(
     with _locked(disk, file):
         old = _bytes(disk, file)
         doc = empty_doc() if old is None else _editable(file, old)
-        return _replace(disk, file, old, write_document(change(upgrade(doc))), now)
+        new = write_document(change(upgrade(doc)))
+        # An edit that changes nothing leaves the user's own formatting alone.
+        same = old is not None and new == write_document(doc)
+        return _replace(disk, file, old, old if same and old is not None else new, now)
+
+
+def restore(
+    path: str | None,
+    backup: str,
+    *,
+    if_match: str | None = None,
+    disk: Disk | None = None,
+    now: Callable[[], float] = time.time,
+) -> str:
+    """Puts the bytes of a backup back as they were, the current ones kept as a backup; returns the new tag.
+
+    Raises `ConfigChanged`, OSError, and `ConfigSyntaxError` or `ConfigRootError` when the backup is no config.
+    """
+    disk, file = disk or SystemDisk(), resolve_path(path)
+    data = disk.read(backup)
+    _editable(backup, data)
+    with _locked(disk, file):
+        old = _bytes(disk, file)
+        if if_match is not None and if_match != etag(old):
+            raise ConfigChanged(file, if_match, etag(old))
+        return _replace(disk, file, old, data, now)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 from typing import Protocol
 
 
@@ -87,4 +86,4 @@ class SystemDisk:
 
     def token(self) -> str:
         """Returns a short text that no other writer uses."""
-        return f"{os.getpid()}-{secrets.token_hex(4)}"
+        return f"{os.getpid()}-{os.urandom(4).hex()}"

@@ -1,5 +1,6 @@
 """Configs as people and the reference router write them: they load, and saving them drops nothing."""
 
+import copy
 import json
 import random
 from pathlib import Path
@@ -162,11 +163,11 @@ WRONG: list[Any] = [None, 0, -1, 1e300, float("inf"), True, "", "x", "acme/m", "
 @names
 def test_no_wrong_value_anywhere_makes_parsing_editing_or_showing_raise(path: Path) -> None:
     dice = random.Random(11)
-    for _ in range(150):
+    for _ in range(60):
         doc = clone_object(document(path))
         for _ in range(dice.choice((1, 1, 3))):
             container, key = dice.choice(places(doc))
-            container[key] = dice.choice(WRONG)
+            container[key] = copy.deepcopy(dice.choice(WRONG))
         parsed = parse_config(doc, {})
         assert parsed.config is not None
         written(doc, {})

@@ -19,6 +19,7 @@ from llr.control.configfile import (
     etag,
     load,
     resolve_path,
+    restore,
     save,
 )
 from llr.control.disk import SystemDisk
@@ -334,6 +335,44 @@ def test_an_edit_that_raises_writes_nothing(path: Path) -> None:
         edit(str(path), refuse)
     assert path.read_text() == '{"version": 2}'
     edit(str(path), lambda doc: {**doc, "then": "it works"})
+
+
+def test_an_edit_that_changes_nothing_leaves_the_text_alone(path: Path) -> None:
+    text = '{"version":2,\n\n   "odd": "spacing"}'
+    path.write_text(text)
+    path.chmod(0o644)
+    assert edit(str(path), lambda doc: doc) == etag(text.encode())
+    assert path.read_text() == text
+    assert backups(str(path)) == []
+    assert mode(path) == 0o600
+
+
+def test_a_backup_is_put_back_as_it_was(path: Path) -> None:
+    text = b'{"version":2,   "odd": "spacing"}'
+    path.write_bytes(text)
+    tag = edit(str(path), lambda doc: {**doc, "masterKey": "k"})
+    changed = path.read_bytes()
+    assert restore(str(path), backups(str(path))[0], if_match=tag) == etag(text)
+    assert path.read_bytes() == text
+    assert Path(backups(str(path))[0]).read_bytes() == changed
+    with pytest.raises(ConfigChanged):
+        restore(str(path), backups(str(path))[0], if_match=tag)
+
+
+def test_what_is_no_config_is_not_put_back(path: Path) -> None:
+    path.write_bytes(b"[]")
+    save(str(path), {"version": 2}, if_match=etag(b"[]"))
+    with pytest.raises(ConfigRootError):
+        restore(str(path), backups(str(path))[0])
+    assert json.loads(path.read_bytes()) == {"version": 2}
+
+
+def test_a_broken_file_can_be_undone(path: Path) -> None:
+    save(str(path), {"version": 2})
+    save(str(path), {"version": 2, "n": 1})
+    path.write_bytes(b"{broken")
+    restore(str(path), backups(str(path))[0])
+    assert json.loads(path.read_bytes()) == {"version": 2}
 
 
 def test_numbers_unknown_keys_and_order_survive_an_edit(path: Path) -> None:
