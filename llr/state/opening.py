@@ -1,5 +1,6 @@
 """Which store a configuration asks for, opened."""
 
+import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -16,6 +17,7 @@ STORES: Mapping[str, str] = {
     "sqlite": "llr.state.sqlite:SqliteStore",
     "redis": "llr.state.redis:RedisStore",
 }
+DEFAULT_CONFIG = "~/.llm-router.json"
 DEFAULT_PATH = "~/.llm-router.state.json"
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
 # Backends that several processes can use at once; they may fail, so they get a stand-in.
@@ -54,6 +56,20 @@ def open_store(
     stand_in: Callable[..., Store] = _import("llr.state.resilient:Resilient")
     shared = make(where, candidate_ttl_s=candidate_ttl_s)
     return stand_in(shared, name=backend, clock=clock, candidate_ttl_s=candidate_ttl_s)
+
+
+def path_for(config_path: str | None) -> str:
+    """Returns the state file of a configuration: the default one's, else one beside the config.
+
+    Two gateways with different configs (a production one and a sandbox) must not write one state file.
+    """
+    if config_path is None or _real(config_path) == _real(DEFAULT_CONFIG):
+        return DEFAULT_PATH
+    return _real(config_path).removesuffix(".json") + ".state.json"
+
+
+def _real(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def sqlite_path(path: str | None) -> str:

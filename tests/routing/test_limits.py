@@ -14,7 +14,6 @@ from llr.state.memory import MemoryStore
 from llr.state.store import BucketKey, Keys, Lease
 from tests.routing.build import NOW, config, provider, refs, route
 
-
 # The same examples every time, and no clock: the machine may be busy.
 calm = settings(deadline=None, derandomize=True)
 

@@ -1,13 +1,14 @@
 """Who is tried in which order, and who is not."""
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from llr.base.errors import ErrorKind
 from llr.base.jsonio import JSON
 from llr.base.names import FormatId
-from llr.routing.limits import layout
+from llr.routing.limits import layout, reserve
 from llr.routing.plan import (
     CONCURRENCY,
     COOLDOWN,
@@ -22,6 +23,7 @@ from llr.routing.plan import (
 )
 from llr.routing.route import Route
 from llr.state.memory import MemoryStore
+from llr.state.stateless import StatelessStore
 from llr.state.store import Keys, SetCursor, Snapshot
 from tests.routing.build import NOW, alias_route, config, first_choices, provider, refs, route, sick
 
@@ -266,3 +268,14 @@ def test_unfit_candidates_are_named() -> None:
     fault = nothing_to_try(found, planned.skipped, now=NOW)
     assert (fault.kind, fault.http_status) == (ErrorKind.NO_CANDIDATE, 503)
     assert "s/m: subscription-not-built" in fault.message
+
+
+async def test_without_state_every_request_is_the_first(tmp_path: Path) -> None:
+    store, found = StatelessStore(), limited(strategy="round-robin")
+    for _ in range(30):
+        planned = plan(found, await store.read(keys_for(found, now=NOW), now=NOW), now=NOW)
+        assert refs(planned)[0] == "p/m1"
+        assert all(
+            await store.apply((*planned.ops, *reserve(found, planned.order[0], holder="r", now=NOW).ops), now=NOW)
+        )
+    assert list(tmp_path.iterdir()) == []

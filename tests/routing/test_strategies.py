@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from llr.routing.strategies import MAX_SLOTS, STRATEGIES, shares, slots, stride
 
-
 # The same examples every time, and no clock: the machine may be busy.
 calm = settings(deadline=None, derandomize=True)
 

@@ -15,7 +15,7 @@ from llr.base.errors import ErrorKind, GatewayError
 from llr.state import opening
 from llr.state.file import FileStore
 from llr.state.memory import MemoryStore
-from llr.state.opening import open_store, sqlite_path
+from llr.state.opening import open_store, path_for, sqlite_path
 from llr.state.resilient import Resilient, StoreError
 from llr.state.sqlite import SqliteStore
 from llr.state.store import BucketKey, Clear, Fail, Keys, Lease, Op, Recover, Reserve, SetCursor, Snapshot
@@ -225,6 +225,9 @@ def test_backends(tmp_path: Path) -> None:
     assert isinstance(open_store("sqlite", path=str(tmp_path / "s.json")), Resilient)
     assert sqlite_path("/x/state.json") == "/x/state.sqlite"
     assert sqlite_path("/x/state.db") == "/x/state.db"
+    assert path_for(None) == path_for("~/.llm-router.json") == "~/.llm-router.state.json"
+    assert path_for("/srv/dev/llr.json") == "/srv/dev/llr.state.json"
+    assert path_for("/srv/dev/conf") == "/srv/dev/conf.state.json"
     with pytest.raises(GatewayError, match=r"unknown state backend 'etcd'.*sqlite") as caught:
         open_store("etcd")
     assert caught.value.fault.kind is ErrorKind.CONFIGURATION
