@@ -14,8 +14,9 @@ from llr.base.ids import RandomIds
 from llr.base.jsonio import JSON
 from llr.cli import carrierkey
 from llr.cli.configuration import config_facts
+from llr.cli.eventlog import log_observer
 from llr.cli.launch import Launch
-from llr.cli.stores import Chosen, open_store, state_routes
+from llr.cli.stores import Chosen, open_chosen, state_routes
 from llr.config.schema import Config
 from llr.config.settings import settings as effective
 from llr.control import configfile, issues
@@ -33,6 +34,7 @@ from llr.net.client import Client
 from llr.net.limits import ServerLimits
 from llr.net.server import Server
 from llr.providers.auth import StaticCredentials
+from llr.routing.keys import enc
 from llr.wire.http import Request, Response
 
 
@@ -51,8 +53,8 @@ async def build_app(launch: Launch, log: Log) -> App:
         found_wrong = "; ".join(map(issues.line, loaded.parsed.issues))
         raise refuse("bad-config", f"{loaded.path} is not usable: {found_wrong}.", "See `llr config validate`.")
     found = effective(config, env)
-    chosen = open_store(found, demo=launch.demo, workers=launch.workers)
     clock = SystemClock()
+    chosen = open_chosen(found, clock, demo=launch.demo, workers=launch.workers)
     client = Client(env)
     deps = Deps(
         configs=ConfigHolder(config, found, env=env),
@@ -62,6 +64,7 @@ async def build_app(launch: Launch, log: Log) -> App:
         clock=clock,
         rng=Random(),
         ids=RandomIds(),
+        observe=log_observer(log),
         require_auth=launch.require_auth,
         bound_hosts=(launch.host,),
         carrier_key=_carrier_key(launch, config, log),
@@ -162,7 +165,9 @@ class _Live:
 
         now = self.deps.clock.now()
         snapshot = await self.deps.store.everything(now=now)
-        keys = [key for key in snapshot.health if any(f"{name}/" in key for name in outcome.cleared)]
+        names = [enc(name) for name in outcome.cleared]
+        begins = tuple(f"candidate:{name}{enc('/')}" for name in names) + tuple(f"credential:{name}@" for name in names)
+        keys = [key for key in snapshot.health if key.startswith(begins)]
         await self.deps.store.apply([Clear(key) for key in keys], now=now)
 
     def _apply_local_server(self, config: Config) -> None:

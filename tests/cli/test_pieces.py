@@ -80,9 +80,9 @@ def test_backend(wanted: str, demo: bool, workers: int, chosen: str) -> None:
     assert stores.backend(Settings(state_backend=wanted), demo=demo, workers=workers) == chosen
 
 
-def test_redis_without_an_address_is_refused() -> None:
-    with pytest.raises(Refused, match="LLM_ROUTER_STATE_URL"):
-        stores.open_store(Settings(state_backend="redis"), demo=False, workers=1)
+def test_a_store_that_cannot_be_had_is_refused() -> None:
+    with pytest.raises(Refused, match="unknown state backend 'clay'"):
+        stores.open_chosen(Settings(state_backend="clay"), SystemClock(), demo=False, workers=1)
 
 
 async def test_state_passes_from_one_process_to_the_next(tmp_path: Path) -> None:
