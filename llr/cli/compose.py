@@ -16,6 +16,7 @@ from llr.cli import carrierkey
 from llr.cli.configuration import config_facts
 from llr.cli.eventlog import log_observer
 from llr.cli.launch import Launch
+from llr.cli.rows import cooldown_routes, explain_routes
 from llr.cli.stores import Chosen, open_chosen, state_routes
 from llr.config.schema import Config
 from llr.config.settings import settings as effective
@@ -34,7 +35,7 @@ from llr.net.client import Client
 from llr.net.limits import ServerLimits
 from llr.net.server import Server
 from llr.providers.auth import StaticCredentials
-from llr.routing.keys import enc
+from llr.routing.cooldowns import clear_ops
 from llr.wire.http import Request, Response
 
 
@@ -161,14 +162,10 @@ class _Live:
         """Clears the health records of providers whose key or address is another one now."""
         if not outcome.cleared:
             return
-        from llr.state.store import Clear
-
         now = self.deps.clock.now()
         snapshot = await self.deps.store.everything(now=now)
-        names = [enc(name) for name in outcome.cleared]
-        begins = tuple(f"candidate:{name}{enc('/')}" for name in names) + tuple(f"credential:{name}@" for name in names)
-        keys = [key for key in snapshot.health if key.startswith(begins)]
-        await self.deps.store.apply([Clear(key) for key in keys], now=now)
+        ops = [op for name in outcome.cleared for op in clear_ops(snapshot, name)]
+        await self.deps.store.apply(ops, now=now)
 
     def _apply_local_server(self, config: Config) -> None:
         wanted = config.local_server.require_auth
@@ -185,7 +182,10 @@ class _Live:
     def routes(self) -> dict[str, Answerer]:
         """Returns this process's rows of the control channel."""
         rows: dict[str, Answerer] = {"GET /status": self._status, "POST /reload": self._reload}
-        return rows | state_routes(self.chosen, self.deps.clock)
+        store, clock = self.chosen.store, self.deps.clock
+        rows |= cooldown_routes(store, clock)
+        rows |= explain_routes(self.handle, lambda: self.deps.configs.current.config)
+        return rows | state_routes(self.chosen, clock)
 
     async def _status(self, _ask: Ask) -> Answer:
         live = self.deps.configs.current

@@ -55,6 +55,19 @@ COMMANDS: dict[str, Command] = {
         "Show whether a gateway runs, where, and with which settings.",
         (("Look", "llr status"), ("In a script", "llr status --json")),
     ),
+    "cooldowns": Command(
+        "llr.cli.cmd_cooldowns",
+        "Show what the running gateway lets rest after failures, or end it.",
+        (("What rests", "llr cooldowns"), ("Try it again now", "llr cooldowns clear openrouter/gpt-4o-mini")),
+    ),
+    "explain": Command(
+        "llr.cli.cmd_explain",
+        "Show where a request would go and why, without sending it.",
+        (
+            ("A model or alias", "llr explain --model smart"),
+            ("A whole request", "llr explain --body request.json --format claude"),
+        ),
+    ),
     "config": Command(
         "llr.cli.cmd_config",
         "Look at the config file or change it by one operation.",
@@ -72,7 +85,7 @@ ALIASES: dict[str, str] = {"setup": "config"}
 # Commands that people may know and this build does not have.
 LATER: tuple[str, ...] = (
     *("deploy", "worker-key", "subscription"),
-    *("reclaim", "update", "upgrade", "ai-help", "logs", "doctor", "completion", "cooldowns", "explain"),
+    *("reclaim", "update", "upgrade", "ai-help", "logs", "doctor", "completion"),
 )
 
 GLOBAL_PARAMS: tuple[Param, ...] = (

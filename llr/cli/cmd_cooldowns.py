@@ -1,0 +1,39 @@
+"""`llr cooldowns`: what the running gateway lets rest, and how to end that."""
+
+from argparse import Namespace
+from collections.abc import Mapping
+
+from llr.base.jsonio import JSON
+from llr.cli.asking import ask_running
+from llr.cli.dispatch import Context
+from llr.control.params import Kind, Param
+from llr.control.report import Outcome, Report, Table, refuse
+
+PARAMS: tuple[Param, ...] = (
+    Param("action", "`clear` ends cooldowns; without it they are listed.", Kind.TEXT, positional=True),
+    Param("ref", "A provider or provider/model; without it all are cleared.", Kind.TEXT, positional=True),
+)
+
+
+def _rows(body: Mapping[str, JSON]) -> tuple[tuple[str, ...], ...]:
+    listed = body.get("cooldowns")
+    rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
+    columns = ("name", "format", "reason", "until", "status", "failures")
+    return tuple(tuple("" if row.get(name) is None else str(row.get(name)) for name in columns) for row in rows)
+
+
+def run(args: Namespace, context: Context) -> Outcome:
+    """Returns the running cooldowns, or how many records were cleared."""
+    if args.action is None:
+        body = ask_running("GET", "/cooldowns", None, context)
+        table = Table(
+            "Running",
+            ("Name", "Format", "Reason", "Until", "Status", "Failures"),
+            _rows(body),
+            "Nothing is cooling down.",
+        )
+        return Outcome(report=Report("Cooldowns", (table,)), data=body)
+    if args.action != "clear":
+        raise refuse("unknown-word", f"`llr cooldowns` knows `clear`, not '{args.action}'.", "See `llr cooldowns -h`.")
+    body = ask_running("POST", "/cooldowns/clear", {"ref": args.ref}, context)
+    return Outcome(text=f"Cleared {body.get('cleared', 0)} record(s).", data=body)

@@ -1,0 +1,81 @@
+"""`llr explain`: where the running gateway would send a request, and why. Nothing is sent upstream."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Mapping
+
+from llr.base.jsonio import JSON, InvalidJSON, loads
+from llr.cli.asking import ask_running
+from llr.cli.dispatch import Context
+from llr.control.params import Kind, Param
+from llr.control.report import Fields, Outcome, Report, Table, refuse
+
+PARAMS: tuple[Param, ...] = (
+    Param("model", "Model or alias as a client would name it."),
+    Param("body", "File with the request's JSON body; - reads stdin.", Kind.PATH),
+    Param("format", "The client's format, such as openai, openai-responses, claude or gemini."),
+)
+
+
+# Column of the text form and its key in the answer; JSON shows all of it.
+COLUMNS = {
+    "#": "position",
+    "Candidate": "candidate",
+    "Health": "condition",
+    "Share": "share",
+    "Weight": "weight",
+    "Limits": "limits",
+    "Window": "fit",
+    "Wire": "wire",
+    "Skipped": "skipped",
+    "Lost": "losses",
+}
+
+
+def _body(path: str) -> JSON:
+    try:
+        if path == "-":
+            data = sys.stdin.buffer.read()
+        else:
+            with open(path, "rb") as file:
+                data = file.read()
+        value = loads(data)
+    except OSError as exc:
+        raise refuse("unreadable-body", f"--body {path} cannot be read: {exc.strerror or exc}.") from exc
+    except InvalidJSON as exc:
+        raise refuse("bad-json", f"--body {path} is not JSON: {exc}.") from exc
+    if not isinstance(value, dict):
+        raise refuse("bad-json", f"--body {path} must hold a JSON object.")
+    return value
+
+
+def _text(value: JSON) -> str:
+    if value is None or value == []:
+        return ""
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if isinstance(value, list):
+        return "; ".join(_text(item) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_text(item)}" for key, item in value.items())
+    return str(value)
+
+
+def _candidates(found: Mapping[str, JSON]) -> Table:
+    listed = found.get("candidates")
+    rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
+    body = tuple(tuple(_text(row.get(name)) for name in COLUMNS.values()) for row in rows)
+    return Table("Candidates", tuple(COLUMNS), body, "No candidate.")
+
+
+def run(args: Namespace, context: Context) -> Outcome:
+    """Returns the explanation of the running gateway."""
+    body = _body(args.body) if args.body else None
+    if not args.model and not (isinstance(body, dict) and body.get("model")):
+        raise refuse("no-model", "--model is missing.", "Name a model or an alias, or give a --body that does.")
+    asked: dict[str, JSON] = {"model": args.model, "format": args.format, "body": body}
+    question: JSON = {key: value for key, value in asked.items() if value is not None}
+    found = ask_running("POST", "/explain", question, context)
+    rows = tuple((name, _text(value)) for name, value in found.items() if name != "candidates")
+    report = Report("Route Explanation", (Fields("Overview", rows), _candidates(found)))
+    return Outcome(report=report, data=found)

@@ -1,0 +1,76 @@
+"""Rows of the control channel that ask the data plane: what cools down, and where a request would go."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from llr.base.clock import Clock
+from llr.base.jsonio import JSON, InvalidJSON, dumps, loads
+from llr.config.schema import Config
+from llr.daemon.channel import Answer, Answerer, Ask, problem
+from llr.routing.cooldowns import CooldownRow, clear_ops, cooldown_rows
+from llr.state.store import Store
+from llr.wire.http import Handler, Headers, Request
+
+
+class _Body:
+    """A request body that is at hand."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    async def read(self, limit_bytes: int) -> bytes:
+        """Returns the bytes; the caller of the control channel is the owner, so no limit holds."""
+        return self._data
+
+
+def _row(row: CooldownRow, now: float) -> JSON:
+    until = datetime.fromtimestamp(row.until_at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {
+        "name": row.name,
+        "format": row.format or None,
+        "reason": row.reason,
+        "until": until,
+        "secondsLeft": round(row.until_at - now, 3),
+        "status": row.status,
+        "failures": row.failures,
+    }
+
+
+def cooldown_routes(store: Store, clock: Clock) -> dict[str, Answerer]:
+    """Returns `GET /cooldowns` and `POST /cooldowns/clear` with an optional `{"ref": …}`."""
+
+    async def show(_ask: Ask) -> Answer:
+        now = clock.now()
+        rows = cooldown_rows(await store.everything(now=now), now=now)
+        listed: list[JSON] = [_row(row, now) for row in rows]
+        return Answer(200, {"cooldowns": listed})
+
+    async def clear(ask: Ask) -> Answer:
+        ref = ask.body.get("ref") if isinstance(ask.body, dict) else None
+        if ref is not None and not isinstance(ref, str):
+            return problem(400, "bad-ref", "ref must be a provider or provider/model.")
+        now = clock.now()
+        ops = clear_ops(await store.everything(now=now), ref or None)
+        await store.apply(ops, now=now)
+        return Answer(200, {"cleared": len(ops), "ref": ref or None})
+
+    return {"GET /cooldowns": show, "POST /cooldowns/clear": clear}
+
+
+def explain_routes(handler: Handler, config: Callable[[], Config]) -> dict[str, Answerer]:
+    """Returns `POST /explain`: the gateway's own explanation, asked with the key its owner has anyway."""
+
+    async def explain(ask: Ask) -> Answer:
+        headers = [(b"content-type", b"application/json")]
+        key = config().master_key
+        if key:
+            headers.append((b"authorization", b"Bearer " + key.reveal().encode()))
+        response = await handler(Request("POST", "/llr/explain", Headers(headers), _Body(dumps(ask.body)), ""))
+        if not isinstance(response.body, bytes):
+            return problem(502, "no-explanation", "The gateway gave no explanation.")
+        try:
+            return Answer(response.status, loads(response.body))
+        except InvalidJSON as exc:
+            return problem(502, "no-explanation", str(exc))
+
+    return {"POST /explain": explain}
