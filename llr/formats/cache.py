@@ -135,8 +135,11 @@ def apply_hints(request: ChatRequest, hints: CacheHints, client: FormatId, upstr
     return replace(request, options=replace(options, cache_key=key, cache_retention=retention))
 
 
-def limit_marks(body: dict[str, Any]) -> int:
-    """Removes cache marks from a Messages body beyond the last four, in place, and returns how many went."""
+def limit_marks(body: dict[str, Any], *, own: bool) -> int:
+    """Removes cache marks from a Messages body beyond the last four, in place, and returns how many went.
+
+    A mark on the whole request that its client did not write (`own` False) goes first.
+    """
     holders = [tool for _, tool in tables(body.get("tools")) if "cache_control" in tool]
     holders += [block for _, block in tables(body.get("system")) if "cache_control" in block]
     for _, message in tables(body.get("messages")):
@@ -144,6 +147,8 @@ def limit_marks(body: dict[str, Any]) -> int:
             holders += [inner for _, inner in tables(block.get("content")) if "cache_control" in inner]
             if "cache_control" in block:
                 holders.append(block)
+    if len(holders) >= MOST_MARKS and not own and "cache_control" in body:
+        del body["cache_control"]
     allowed = MOST_MARKS - (1 if table(body.get("cache_control")) else 0)
     spare = holders[: max(0, len(holders) - allowed)]
     for holder in spare:

@@ -84,11 +84,12 @@ def option_losses(options: Options, names: Iterable[str], why: str) -> list[Loss
 def luggage_losses(extras: Extras, own: FormatId, at: str = "") -> list[Loss]:
     """Returns a loss for each field of another format that only that format understands."""
     losses = []
+    kept = extras.get(own, {})
     for form, bag in extras.items():
         if form is own:
             continue
         for key, value in bag.items():
-            if key[:1] != NOTE and value is not None:
+            if key[:1] != NOTE and value is not None and key not in kept:
                 path = f"{at}.{key}" if at else key
                 level = LossLevel.REJECT if key in _REJECT and not at else LossLevel.WARN
                 level = LossLevel.SILENT if key in _SILENT_LUGGAGE else level

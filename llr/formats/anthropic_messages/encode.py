@@ -88,7 +88,7 @@ def encode_request(request: ChatRequest, target: Target) -> Encoded:
         conversation.add(message)
     body["messages"] = conversation.finish()
     _check_prefill(work, body["messages"])
-    if limit_marks(body):
+    if limit_marks(body, own=work.own):
         work.lose("messages", "cache_control", "at most four cache marks; the last four stay", LossLevel.SILENT)
     work.losses += luggage_losses(request.extras, MESSAGES)
     names = work.names.changed()

@@ -86,7 +86,8 @@ def encode_request(request: ChatRequest, target: Target) -> Encoded:
     if work.flag("cache_control") is True and "cache_control" not in body and (mark := mark_of(request.extras)):
         body["cache_control"] = mark
     body.update(passthrough(request.extras, CHAT, target))
-    conversation = Conversation(target, work.names, work.losses, call_ids(target))
+    custom = custom_tools(target, request.extras)
+    conversation = Conversation(target, work.names, work.losses, call_ids(target), custom)
     conversation.messages += _system(work)
     for message in request.messages:
         conversation.add(message)

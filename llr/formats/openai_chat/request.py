@@ -166,7 +166,7 @@ def _tool_message(item: Mapping[str, Any], role: str, at: str, calls: _LegacyCal
     else:
         call_id, known = text(item.get("tool_call_id")) or text(item.get("tool_use_id")), _TOOL_MESSAGE
     extras = marked(luggage(CHAT, item, known), item)
-    if not plain and simple_text(parts):
+    if not plain:
         extras = noted(extras, CHAT, AS_LIST)
     if role == "function":
         extras = noted(extras, CHAT, LEGACY)

@@ -65,6 +65,8 @@ class Conversation:
     names: ToolNames
     losses: list[Loss]
     ids: CallIds
+    # Free-text tools go out as such, not as functions.
+    custom: bool = False
     messages: list[dict[str, Any]] = field(default_factory=list)
     # Calls that still wait for their result, and what tool messages could not hold.
     _open: list[str] = field(default_factory=list)
@@ -215,7 +217,7 @@ class Conversation:
         if part.is_error and not said.lower().startswith("error"):
             said = f"Error: {said}"
         content: Any = said
-        if AS_LIST in bag(part.extras, CHAT) or (len(part.parts) > 1 and CHAT in part.extras):
+        if AS_LIST in bag(part.extras, CHAT) and all(isinstance(each, Text) for each in part.parts):
             content = [text_part(each, marks=self.marks) for each in part.parts if isinstance(each, Text)]
         body: dict[str, Any] = {"content": content}
         self._lose_mark(part)
@@ -283,7 +285,7 @@ class Conversation:
 
     def _call(self, call: ToolCall, sent: str, name: str) -> dict[str, Any]:
         body: dict[str, Any]
-        if call.kind is ToolKind.CUSTOM and custom_tools(self.target, call.extras):
+        if call.kind is ToolKind.CUSTOM and self.custom:
             body = {"id": sent, "type": "custom", "custom": {"name": name, "input": call.arguments}}
         else:
             arguments = wrapped(call.arguments, call.kind) or "{}"
