@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 PURE_FOLDERS = ("base", "wire", "ir", "config", "formats", "routing", "providers", "gateway")
-PURE_FILES = ("llr/state/store.py", "llr/state/memory.py")
+PURE_FILES = tuple(f"llr/state/{name}.py" for name in ("store", "memory", "records", "statefile", "stateless"))
 BANNED_MODULES = frozenset(
     {"socket", "ssl", "selectors", "select", "subprocess", "threading", "multiprocessing", "signal", "asyncio"}
     | {"os", "pathlib", "tempfile", "shutil", "locale", "sqlite3", "importlib.resources"}

@@ -4,7 +4,7 @@ Law: pure. Cooldowns belong to (credential, model, reason); failures of the key 
 (credential, reason), so that they stop every model behind that key. A changed key starts with a clean record.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from llr.routing.outcome import Category, Commit, GiveUp, Next, Outcome, Verdict
@@ -110,8 +110,15 @@ def health_ops(
         return ()
     if not verdict.counts and verdict.cooldown_s <= 0:
         return ()
+    own = _failure(candidate, outcome, verdict, policy, now)
+    if verdict.cooldown_s <= 0 or verdict.category not in _OF_THE_KEY:
+        return (own,)
+    return (own, replace(own, key=candidate.credential_key, counts=False))
+
+
+def _failure(candidate: Candidate, outcome: Outcome, verdict: Next | GiveUp, policy: RetryPolicy, now: float) -> Fail:
     cools = verdict.cooldown_s > 0
-    own = Fail(
+    return Fail(
         candidate.key,
         verdict.category,
         outcome.status or 0,
@@ -123,16 +130,3 @@ def health_ops(
         open_s=policy.circuit_cooldown_s,
         credential=candidate.credential,
     )
-    if not cools or verdict.category not in _OF_THE_KEY:
-        return (own,)
-    shared = Fail(
-        candidate.credential_key,
-        verdict.category,
-        outcome.status or 0,
-        False,
-        outcome.started_at,
-        reason=verdict.category,
-        cooldown_until_at=now + verdict.cooldown_s,
-        credential=candidate.credential,
-    )
-    return (own, shared)

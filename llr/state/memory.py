@@ -74,7 +74,7 @@ class MemoryStore:
         self.prune(now)
         return Snapshot(
             cursors=dict(self.cursors),
-            usage={key: entry.count for key, entry in self.usage.items()},
+            usage={key: entry.count for key, entry in self.usage.items() if entry.count},
             health=dict(self.health),
             pins=dict(self._pins),
             leases={slot: len(held) for slot, held in self._leases.items()},
@@ -92,7 +92,7 @@ class MemoryStore:
         if counted:
             for window in keys.buckets:
                 entry = counted.get(window)
-                if entry is not None and not 0 < entry.expires_at <= now:
+                if entry is not None and entry.count and not 0 < entry.expires_at <= now:
                     usage[window] = entry.count
         health: dict[str, Health] = {}
         if known:
@@ -190,12 +190,13 @@ class MemoryStore:
             if amount <= 0 or 0 < until <= now:
                 return
             self.usage[key] = Usage(amount, until, now)
-        elif amount:
-            entry.count = max(0, entry.count + amount)
-            entry.expires_at = until or entry.expires_at
-            entry.updated_at = now
         else:
-            return
+            until = until or entry.expires_at
+            if not amount and until == entry.expires_at:
+                return
+            entry.count = max(0, entry.count + amount)
+            entry.expires_at = until
+            entry.updated_at = now
         self.version += 1
 
     def _reserve(self, op: Reserve, now: float) -> None:

@@ -241,7 +241,7 @@ class Tables:
         health = rows("SELECT key, state FROM health").fetchall()
         return Snapshot(
             cursors=dict(rows("SELECT key, value FROM cursors").fetchall()),
-            usage={BucketKey(b, s): count for b, s, count in rows("SELECT bucket, span, count FROM usage")},
+            usage={BucketKey(b, s): n for b, s, n in rows("SELECT bucket, span, count FROM usage WHERE count > 0")},
             health={key: decode_health(json.loads(state)) for key, state in health},
             pins={key: Pin(key, one, end) for key, one, end in rows("SELECT key, candidate, expires_at FROM pins")},
             leases=dict(rows("SELECT slot, COUNT(*) FROM leases GROUP BY slot").fetchall()),
