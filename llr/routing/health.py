@@ -105,7 +105,8 @@ def health_ops(
     if auxiliary:
         return ()
     if isinstance(verdict, Commit):
-        return (Recover(candidate.key), Recover(candidate.credential_key))
+        began_at = outcome.started_at
+        return (Recover(candidate.key, began_at), Recover(candidate.credential_key, began_at))
     if not isinstance(verdict, Next | GiveUp) or verdict.category in _BLAMELESS:
         return ()
     if not verdict.counts and verdict.cooldown_s <= 0:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from llr.state.records import CANDIDATE_TTL_S, MAX_PINS, cleared, expires_at, failed
+from llr.state.records import CANDIDATE_TTL_S, MAX_PINS, cleared, expires_at, failed, outlives
 from llr.state.store import (
     BucketKey,
     Clear,
@@ -223,7 +223,9 @@ class MemoryStore:
         self.version += 1
 
     def _recover(self, op: Recover, now: float) -> None:
-        if self.health.pop(op.key, None) is not None:
+        record = self.health.get(op.key)
+        if record is not None and not outlives(record, op):
+            del self.health[op.key]
             self.version += 1
 
     def _clear(self, op: Clear, now: float) -> None:

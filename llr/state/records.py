@@ -6,7 +6,7 @@ Law: pure functions of record, operation and instant.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from llr.state.store import Fail, Health, Lease, Op, Probe, Release, Reserve, Unlease
+from llr.state.store import Fail, Health, Lease, Op, Probe, Recover, Release, Reserve, Unlease
 
 # No failure may lock a candidate out for longer, whatever an upstream asks for.
 MAX_COOLDOWN_S = 86_400.0
@@ -61,6 +61,14 @@ def failed(record: Health | None, op: Fail, now: float) -> Health:
         counted_at=now if fresh else record.counted_at,
         credential=op.credential or record.credential,
     )
+
+
+def outlives(record: Health, op: Recover) -> bool:
+    """Returns whether a record stays although the candidate answered: the answer is older news than the failure.
+
+    Else the requests that were under way when a limit was hit would lift its cooldown again and again.
+    """
+    return 0 < op.started_at < record.last_failure_at
 
 
 def cleared(record: Health, reason: str, now: float) -> Health | None:

@@ -323,7 +323,7 @@ _ENCODE: Mapping[type, Callable[[Any], dict[str, Any]]] = {
     },
     Unlease: lambda op: {"op": "unlease", "key": op.slot, "holder": op.holder},
     Fail: _fail,
-    Recover: lambda op: {"op": "recover", "key": op.key},
+    Recover: lambda op: {"op": "recover", "key": op.key, "started": millis(op.started_at)},
     Clear: lambda op: {"op": "clear", "key": op.key, "reason": op.reason},
     Probe: lambda op: {"op": "probe", "key": op.key, "till": millis(op.until_at)},
     Pin: lambda op: {"op": "pin", "key": op.key, "candidate": op.candidate, "till": millis(op.expires_at)},

@@ -109,7 +109,10 @@ do_op.lease = function(op)
   sweep(key, tonumber(last[2]))
 end
 do_op.unlease = function(op) redis.call('ZREM', P .. 'l:' .. op.key, op.holder) end
-do_op.recover = function(op) redis.call('DEL', P .. 'h:' .. op.key) end
+do_op.recover = function(op)
+  local doc = op.started > 0 and record(op.key)
+  if not (doc and op.started < (doc.lastFailureAt or 0)) then redis.call('DEL', P .. 'h:' .. op.key) end
+end
 do_op.clear = function(op)
   local doc = record(op.key)
   if doc and op.reason ~= '' then

@@ -6,7 +6,7 @@ local and a warning says so, until a try in the background finds the shared stor
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from llr.base.clock import Clock, SystemClock
@@ -45,7 +45,7 @@ class Resilient:
         self._retry_s = retry_s
         self._local: MemoryStore | None = None
         self._search: asyncio.Task[None] | None = None
-        self._seen: dict[str, None] = {}
+        self._seen: dict[str, float] = {}
 
     @property
     def degraded(self) -> bool:
@@ -61,7 +61,7 @@ class Resilient:
                 found = await self._shared.read(keys, now=now)
             except StoreError as exc:
                 return self._degrade(exc).peek(keys, now=now)
-            self._note(found.health)
+            self._note({key: record.last_failure_at for key, record in found.health.items()})
             return found
         return self._local.peek(keys, now=now)
 
@@ -80,7 +80,7 @@ class Resilient:
         except StoreError as exc:
             return self._degrade(exc).commit(ops, now=now)
         if all(granted):
-            self._learn(wanted)
+            self._learn(wanted, now)
         if len(wanted) == len(ops):
             return granted
         answers = iter(granted)
@@ -95,7 +95,7 @@ class Resilient:
             except StoreError as exc:
                 self._degrade(exc)
             else:
-                self._note(found.health)
+                self._note({key: record.last_failure_at for key, record in found.health.items()})
                 return found
         return await (self._local or MemoryStore()).everything(now=now)
 
@@ -109,17 +109,16 @@ class Resilient:
         with suppress(StoreError):
             await self._shared.aclose()
 
-    def _note(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            self._seen[key] = None
+    def _note(self, failed_at: Mapping[str, float]) -> None:
+        self._seen.update(failed_at)
         while len(self._seen) > _MAX_SEEN:
             del self._seen[next(iter(self._seen))]
 
-    def _learn(self, ops: Sequence[Op]) -> None:
+    def _learn(self, ops: Sequence[Op], now: float) -> None:
         for op in ops:
-            if isinstance(op, Recover):
+            if isinstance(op, Recover) and not 0 < op.started_at < self._seen.get(op.key, 0.0):
                 self._seen.pop(op.key, None)
-        self._note([op.key for op in ops if isinstance(op, Fail)])
+        self._note({op.key: now for op in ops if isinstance(op, Fail)})
 
     def _degrade(self, why: StoreError) -> MemoryStore:
         if self._local is None:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any, TypeAlias
 
-from llr.state.records import CANDIDATE_TTL_S, MAX_PINS, cleared, expires_at, failed, undone
+from llr.state.records import CANDIDATE_TTL_S, MAX_PINS, cleared, expires_at, failed, outlives, undone
 from llr.state.resilient import StoreError
 from llr.state.statefile import decode_health, encode_health
 from llr.state.store import (
@@ -344,7 +344,9 @@ class Tables:
         self._put(op.key, failed(self._record(op.key, now), op, now))
 
     def _recover(self, op: Recover, now: float) -> None:
-        self._put(op.key, None)
+        record = self._record(op.key, now)
+        if record is None or not outlives(record, op):
+            self._put(op.key, None)
 
     def _clear(self, op: Clear, now: float) -> None:
         record = self._record(op.key, now)

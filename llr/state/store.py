@@ -148,12 +148,13 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class Recover:
-    """Forgets a candidate's record because it answered.
+    """Forgets a record because the candidate answered, unless it failed after that attempt began.
 
-    A store of several processes may skip it when this process never saw such a record: most successes have none.
+    `started_at` is that beginning, 0 for "whenever". A store of several processes may skip it when this process never saw such a record: most successes have none.
     """
 
     key: str
+    started_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

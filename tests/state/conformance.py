@@ -227,6 +227,13 @@ async def check_recovery_and_clearing(store: Store) -> None:
     await health(store)
     await store.apply([Recover(SICK)], now=NOW)
     assert await health(store) is None
+    # An answer to an attempt that began before the failure is older news.
+    await store.apply([cool], now=NOW)
+    await health(store)
+    await store.apply([Recover(SICK, NOW - 1)], now=NOW + 5)
+    assert await health(store) is not None
+    await store.apply([Recover(SICK, NOW + 1)], now=NOW + 6)
+    assert await health(store) is None
     await store.apply([cool, replace(cool, reason="rate_limited", cooldown_until_at=NOW + 30)], now=NOW)
     await store.apply([Clear(SICK, "auth_failed")], now=NOW)
     record = await health(store)

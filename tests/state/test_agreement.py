@@ -60,7 +60,7 @@ def random_op(rng: Random, now: float) -> Op:
             rng.choice((0.0, 30.0, 1e6)),
             rng.choice(("", "aa", "aa", "bb")),
         ),
-        Recover(rng.choice(SICK)),
+        Recover(rng.choice(SICK), rng.choice((0.0, now, now - 30.0))),
         Clear(rng.choice(SICK), rng.choice(("", "rate_limited", "nothing"))),
         Probe(rng.choice(SICK), rng.choice((0.0, later(60)))),
         Pin(rng.choice(KEYS.pins), rng.choice(("", "c1", "c2")), later(90)),

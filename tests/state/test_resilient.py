@@ -86,6 +86,15 @@ async def test_success_costs_no_call_unless_a_record_was_seen() -> None:
     assert shared.health == {}
     await store.apply([Recover(KEY)], now=NOW)
     assert shared.calls == ["apply", "apply"]
+    # An answer older than the failure clears nothing, and the failure is not forgotten over it.
+    await store.apply([Fail(KEY, "temporary_error", 500, True, NOW)], now=NOW)
+    await store.apply([Recover(KEY, NOW - 1)], now=NOW)
+    assert KEY in shared.health
+    await store.apply([Recover(KEY, NOW + 1)], now=NOW + 1)
+    assert shared.health == {}
+    shared.calls.clear()
+    await store.apply([Recover(KEY, NOW + 2)], now=NOW + 2)
+    assert shared.calls == []
     # A record of another process counts once it was read.
     await MemoryStore.apply(shared, [Fail(KEY, "temporary_error", 500, True, NOW)], now=NOW)
     await store.read(Keys(health=(KEY,)), now=NOW)
