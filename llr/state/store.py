@@ -150,7 +150,8 @@ class Fail:
 class Recover:
     """Forgets a record because the candidate answered, unless it failed after that attempt began.
 
-    `started_at` is that beginning, 0 for "whenever". A store of several processes may skip it when this process never saw such a record: most successes have none.
+    `started_at` is that beginning, 0 for "whenever". A store of several processes may skip it when this process never
+    saw such a record: most successes have none.
     """
 
     key: str
