@@ -17,7 +17,7 @@ import h11
 from llr.base.errors import ErrorKind, GatewayError, fail
 from llr.net.answer import CLOSE_S, close_body, head_event, internal_error
 from llr.net.body import RequestBody
-from llr.net.head import BadHead, head_end, origin_form, request_framing
+from llr.net.head import BadHead, head_end, origin_form, persists, request_framing
 from llr.net.limits import ServerLimits
 from llr.net.plain import error_body, refusal, trace
 from llr.net.stream import Wire
@@ -30,7 +30,6 @@ log = logging.getLogger("llr.net.server")
 _SLICE_BYTES = 256 * 1024
 # How often a running request is looked at: heartbeat, and a client that left while its pipelined bytes block reading.
 _LOOK_S = 0.5
-_END = h11.EndOfMessage()
 
 
 class Phase(IntEnum):
@@ -197,7 +196,7 @@ class Connection:
             if self._wire.ended:
                 return False
             response = await self._answer(request)
-            keep = await self._respond(conn, body, request.method, response)
+            keep = await self._respond(conn, body, request, response)
         finally:
             self._host.requests -= 1
         if not keep:
@@ -266,9 +265,10 @@ class Connection:
             log.error("the handler failed: %s %s\n%s", request.method, request.target.partition("?")[0], trace(exc))
             return internal_error()
 
-    async def _respond(self, conn: h11.Connection, body: RequestBody, method: str, response: Response) -> bool:
+    async def _respond(self, conn: h11.Connection, body: RequestBody, request: Request, response: Response) -> bool:
         content = response.body
         keep = body.skip_arrived() and not (response.close or self._host.draining)
+        keep = keep and persists(conn.their_http_version or b"1.0", request.headers.get(b"connection"))
         try:
             try:
                 event = head_event(response, keep)
@@ -277,23 +277,20 @@ class Connection:
                 response = internal_error()
                 event = head_event(response, keep)
             head = conn.send(event)
-            empty = method == "HEAD" or response.status in (204, 304)
+            empty = request.method == "HEAD" or response.status in (204, 304)
             if isinstance(response.body, bytes):
-                await self._send_bytes(conn, head, b"" if empty else response.body)
+                await self._send_bytes(head, b"" if empty else response.body)
             elif empty:
-                await self._send_bytes(conn, head, b"")
+                await self._send_bytes(head, b"")
             elif not await self._send_stream(conn, head, response.body, response.heartbeat):
                 return False
         finally:
             if not isinstance(content, bytes):
                 await close_body(content)
-        return keep and conn.our_state is h11.DONE
+        return keep
 
-    async def _send_bytes(self, conn: h11.Connection, head: bytes, content: bytes) -> None:
+    async def _send_bytes(self, head: bytes, content: bytes) -> None:
         wire = self._wire
-        if content:
-            conn.send_with_data_passthrough(h11.Data(data=content))
-        conn.send(_END) if conn.our_state is h11.SEND_BODY else None
         if len(content) <= _SLICE_BYTES:
             wire.write(head + content)
             if wire.full:
@@ -334,7 +331,8 @@ class Connection:
             await self._cut()
             return False
         self._beat = None
-        wire.write(conn.send(_END))
+        if chunked:
+            wire.write(b"0\r\n\r\n")
         if wire.full:
             await self._drain()
         return True

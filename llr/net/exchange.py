@@ -14,7 +14,7 @@ import h11
 from llr.base.errors import ErrorKind, fail, faults
 from llr.net.dial import read_head
 from llr.net.framing import BadFraming, Framing, UntilClose, framing_for
-from llr.net.head import UNTIL_CLOSE, BadHead, response_framing
+from llr.net.head import UNTIL_CLOSE, BadHead, persists, response_framing
 from llr.net.proxy import Proxy
 from llr.net.stream import Stream, Wire
 from llr.net.watch import NEVER, Watch
@@ -27,7 +27,6 @@ _JOIN_BYTES = 64 * 1024
 _SLICE_BYTES = 256 * 1024
 # Early hints and the like; more of them is a peer that never answers.
 _MAX_INTERIM = 32
-_END = h11.EndOfMessage()
 _KEEP = re.compile(rb"(?i)\btimeout=([0-9]{1,6})")
 
 _HEAD_FAULTS: dict[type[BaseException], ErrorKind] = {
@@ -223,8 +222,7 @@ async def exchange(upstream: Upstream, request: OutboundRequest, timeouts: Timeo
     head, size = _request_head(conn, request, upstream.proxy)
     upstream.wait_for("answer", timeouts.first_byte_s)
     try:
-        if await _send(upstream, head, request.body, size):
-            conn.send(_END)
+        whole = await _send(upstream, head, request.body, size)
         response, kind = await _read_answer(upstream.stream, conn)
     except (OSError, BadHead):
         with faults(_HEAD_FAULTS, f"asking {origin.host}:{origin.port}"):
@@ -236,7 +234,8 @@ async def exchange(upstream: Upstream, request: OutboundRequest, timeouts: Timeo
     hint = answer.headers.get(b"keep-alive")
     found = _KEEP.search(hint) if hint else None
     upstream.keep_s = float(found[1]) - 1.0 if found else NEVER
-    answer.start(reusable=kind != UNTIL_CLOSE and conn.our_state is h11.DONE, idle_s=timeouts.idle_s)
+    keeps = whole and kind != UNTIL_CLOSE and persists(response.http_version, answer.headers.get(b"connection"))
+    answer.start(reusable=keeps, idle_s=timeouts.idle_s)
     return answer
 
 
@@ -254,8 +253,6 @@ def _request_head(conn: h11.Connection, request: OutboundRequest, proxy: Proxy |
     try:
         headers[0] = (b"host", authority(origin))
         head = conn.send(h11.Request(method=request.method, target=target, headers=headers))
-        if size:
-            conn.send_with_data_passthrough(h11.Data(data=_Sized(size)))  # type: ignore[arg-type]
     except (h11.LocalProtocolError, UnicodeError):
         # h11's own words quote the field, which may be a key.
         raise fail(
@@ -269,18 +266,6 @@ def authority(origin: Origin) -> bytes:
     """Returns the Host field of requests to `origin`. Raises `UnicodeError` for a name DNS cannot carry."""
     text = origin.authority
     return text.encode("ascii") if text.isascii() else text.encode("idna")
-
-
-class _Sized:
-    """Stands for the body in h11's count; the bytes themselves go past it, which h11 offers for `sendfile`."""
-
-    __slots__ = ("_size",)
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-
-    def __len__(self) -> int:
-        return self._size
 
 
 async def _send(upstream: Upstream, head: bytes, parts: Sequence[bytes], size: int) -> bool:

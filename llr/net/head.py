@@ -97,6 +97,16 @@ def _explain(head: bytes) -> NoReturn:
     raise BadHead(400, "the head is not valid HTTP/1.1")
 
 
+def persists(http_version: bytes, connection: bytes | None) -> bool:
+    """Tells whether a message leaves its connection open (RFC 9112 §9.3); `connection` is its Connection field.
+
+    As h11 has it: keep-alive is not offered to HTTP/1.0, which knows it only as an extension.
+    """
+    if http_version < b"1.1":
+        return False
+    return connection is None or not any(each.strip().lower() == b"close" for each in connection.split(b","))
+
+
 def origin_form(target: bytes) -> str:
     """Returns path and query of a request target; `/` for what has none. An asterisk stays."""
     if target[:1] == b"/" or target == b"*":

@@ -11,6 +11,7 @@ from llr.net.head import (
     BadHead,
     head_end,
     origin_form,
+    persists,
     request_framing,
     response_framing,
 )
@@ -194,6 +195,28 @@ def test_a_bare_lf_is_seen_across_cuts() -> None:
         head_end(b"GET / HTTP/1.1\r\nX: y\n", 20)
     with pytest.raises(BadHead):
         head_end(b"GET / HTTP/1.1\r\nX: y\rz", 21)
+
+
+@pytest.mark.parametrize(
+    ("version", "connection", "stays"),
+    [
+        (b"1.1", None, True),
+        (b"1.1", b"keep-alive", True),
+        (b"1.1", b"close", False),
+        (b"1.1", b"Upgrade, Close", False),
+        (b"1.1", b"closed", True),
+        (b"1.0", None, False),
+        (b"1.0", b"keep-alive", False),
+    ],
+)
+def test_what_leaves_a_connection_open_is_what_h11_says(version: bytes, connection: bytes | None, stays: bool) -> None:
+    assert persists(version, connection) is stays
+    field = b"" if connection is None else b"Connection: %b\r\n" % connection
+    conn = h11.Connection(h11.SERVER)
+    conn.receive_data(b"GET / HTTP/%b\r\nHost: a\r\n%b\r\n" % (version, field))
+    conn.next_event()
+    head = conn.send(h11.Response(status_code=200, headers=[(b"content-length", b"0")]))
+    assert (b"connection: close" not in head.lower()) is stays
 
 
 @pytest.mark.parametrize(
