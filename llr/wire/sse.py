@@ -153,6 +153,15 @@ class SSEParser:
         return self._events(self._cutter.finish())
 
     def _events(self, block: bytes) -> Iterator[SSEEvent]:
+        # One event of one data line, perhaps named: what most chunks of a stream are.
+        if block[:6] == b"data: " and block.find(b"\n", 6) == len(block) - 2 and b"\r" not in block:
+            self._first = False
+            return iter((SSEEvent("", block[6:-2], block),))
+        if block[:7] == b"event: " and b"\r" not in block:
+            end = block.find(b"\n", 7)
+            if block[end + 1 : end + 7] == b"data: " and block.find(b"\n", end + 7) == len(block) - 2:
+                self._first = False
+                return iter((SSEEvent(block[7:end].decode("utf-8", "replace"), block[end + 7 : -2], block),))
         if not self._first or not block.startswith(BOM):
             self._first = self._first and not block
             return read_events(block)

@@ -1,4 +1,4 @@
-"""Strict checkers of Messages and Chat: the official SDKs' typed models, and the rules the vendors publish beside them."""
+"""Strict checkers of Messages and Chat: the SDKs' typed models, and the rules the vendors publish beside them."""
 
 import json
 import re

@@ -73,6 +73,9 @@ class StreamDecoder:
         if kind == "error" or event.event == "error" or (kind is None and "error" in data):
             self._fail(Failed(stream_fault(data)), out)
             return
+        if kind == "content_block_delta":
+            self._block_delta(data, out)
+            return
         handler = _HANDLERS.get(kind) if isinstance(kind, str) else _HANDLERS.get(event.event)
         if handler is not None:
             handler(self, data, out)
@@ -132,9 +135,11 @@ class StreamDecoder:
         if not isinstance(delta, dict):
             return
         key = (self._message, data.get("index"))
-        match delta.get("type"):
-            case "text_delta":
-                self._parts.delta(key, text(delta.get("text")), out)
+        kind = delta.get("type")
+        if kind == "text_delta":
+            self._parts.delta(key, text(delta.get("text")), out)
+            return
+        match kind:
             case "input_json_delta":
                 piece = text(delta.get("partial_json"))
                 if key in self._held:

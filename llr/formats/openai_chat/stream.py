@@ -91,7 +91,9 @@ class StreamDecoder:
             if event.event == "error":
                 self._fail(stream_fault(data.decode("utf-8", "replace")), out)
             return
-        if event.event == "error" or (isinstance(chunk, dict) and chunk.get("error")):
+        if self._kind == "text" and (content := _plain_text(chunk)):
+            self._parts.delta(self._number, content, out)
+        elif event.event == "error" or (isinstance(chunk, dict) and chunk.get("error")):
             self._fail(stream_fault(chunk), out)
         elif isinstance(chunk, dict):
             self._chunk(chunk, out)
@@ -289,6 +291,21 @@ class StreamDecoder:
             self._start({}, out)
         out.append(Failed(fault))
         self._ended = True
+
+
+def _plain_text(chunk: Any) -> str:
+    """Returns the text of a chunk that holds nothing else of its one choice, "" for every other chunk."""
+    try:
+        (choice,) = chunk["choices"]
+        delta = choice["delta"]
+        content = delta["content"]
+    except (KeyError, TypeError, ValueError):
+        return ""
+    if choice.get("finish_reason") or choice.get("index") or not isinstance(content, str):
+        return ""
+    if len(delta) > 1 and not delta.keys() <= _PLAIN_DELTA:
+        return ""
+    return "" if chunk.get("usage") or chunk.get("error") or "message" in choice or "usage" in choice else content
 
 
 def merged_details(details: list[Any]) -> list[Any]:
