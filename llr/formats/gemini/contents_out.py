@@ -56,6 +56,7 @@ class Conversation:
     losses: list[Loss]
     turns: list[Turn] = field(default_factory=list)
     _named: dict[str, str] = field(default_factory=dict)
+    _originals: dict[str, str] = field(default_factory=dict)
 
     def lose(self, at: str, what: str, why: str, level: LossLevel = LossLevel.WARN) -> None:
         """Records a loss."""
@@ -137,7 +138,7 @@ class Conversation:
             self.lose(part.at, "arguments", "not a JSON object", LossLevel.SILENT)
         ident = self.ids.call(part.id)
         name = self.names.sent(part.name or part.kind.value, part.namespace)
-        self._named[ident] = name
+        self._named[ident], self._originals[ident] = name, part.id
         signature = pending
         if part.seal is not None and fits(part.seal, OWN, self.target.issuer):
             signature = reading.text(part.seal.data)
@@ -224,15 +225,15 @@ class Conversation:
         rest: list[JSON] = []
         joins = last is not None and last.answers
         turn = last if last is not None and joins else Turn("user", answers=True)
-        open_calls = {ident for ident, _, _ in self._open_calls()}
+        open_calls = [ident for ident, _, _ in self._open_calls()]
         for part in results:
-            ident = self.ids.result(part.call_id)
-            if ident is None or ident not in open_calls:
+            ident = next((each for each in open_calls if self._originals[each] == part.call_id), None)
+            if ident is None:
                 self.lose(part.at, "tool result", "no call it answers stands before it")
                 for each in part.parts:
                     self._content(each, rest)
                 continue
-            open_calls.discard(ident)
+            open_calls.remove(ident)
             turn.parts.append(self._result(part, ident, rest))
         if turn is not last and turn.parts:
             self.turns.append(turn)

@@ -18,7 +18,7 @@ from llr.formats.gemini.grounding import Grounding
 from llr.formats.gemini.parts_in import OWN
 from llr.formats.gemini.signatures import signature
 from llr.formats.tool_names import split
-from llr.formats.toolforms import arguments_object
+from llr.formats.toolforms import arguments_object, wrapped
 from llr.ir.events import (
     Event,
     Failed,
@@ -79,8 +79,8 @@ class Answer:
 
     def call(self, part: ToolCall, arguments: str) -> JSON:
         """Returns a call's part, None when its arguments are no JSON."""
-        args, legal = arguments_object(arguments)
-        if not legal:
+        args, legal = arguments_object(wrapped(arguments, part.kind))
+        if not legal and not args:
             return None
         meta = self.meta
         name = split(meta.tool_names.get(part.name, part.name))[1]

@@ -86,7 +86,8 @@ def _media(part: Media, losses: list[Loss], *, own: bool) -> dict[str, JSON] | N
         out = _image(part)
     elif part.kind is MediaKind.DOCUMENT:
         out = _file(part)
-    elif part.kind is MediaKind.AUDIO and part.source is SourceKind.DATA:
+    elif part.kind is MediaKind.AUDIO and part.source is SourceKind.DATA and own:
+        # The vendor documents the part, its own types do not have it: it goes only where the client wrote it.
         form = audio_format(part.media_type) or part.media_type.rpartition("/")[2]
         out = {"type": "input_audio", "input_audio": {"data": part.value, "format": form}}
     else:

@@ -5,7 +5,7 @@ items are never invented. The same history gives the same bytes, and a longer on
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from llr.base.jsonio import JSON
@@ -59,23 +59,32 @@ class ItemWriter:
     items: list[JSON] = field(default_factory=list)
     _content: list[JSON] = field(default_factory=list)
     _head: Mapping[str, Any] | None = None
-    _answered: frozenset[str] = frozenset()
+    # Calls nothing answered yet, by the id they were sent with: the call, and where its turn's items end.
+    _open: dict[str, tuple[ToolCall, int]] = field(default_factory=dict)
 
     def request(self, request: ChatRequest) -> list[JSON]:
         """Returns the items of all messages, with those that stood outside any turn back in their place."""
-        self._answered = frozenset(
-            part.call_id for message in request.messages for part in message.parts if isinstance(part, ToolResult)
-        )
         for message in request.messages:
             self.turn(message)
+        self._complete()
         for place, raw in reading.bag(request.extras, OWN).get("~placed", ()):
             self.items.insert(place, raw)
         return self.items
 
+    def _complete(self) -> None:
+        """Answers every call that nothing answered, right behind the calls of its turn."""
+        if self.linked:
+            return
+        for sent, (call, end) in reversed(self._open.items()):
+            self.losses.append(
+                Loss(call.at, "tool call without a result", "a placeholder answers it", LossLevel.SILENT)
+            )
+            self.items.insert(end, self._output(ToolResult(call.id, (Text(NO_RESPONSE),), kind=call.kind), sent))
+
     def turn(self, message: Message) -> None:
         """Adds the items of one turn."""
         calls = any(isinstance(part, ToolCall) for part in message.parts)
-        open_calls: list[ToolCall] = []
+        made: list[tuple[str, ToolCall]] = []
         if message.extras:
             self.losses += luggage_losses(message.extras, OWN, message.at)
         for part in message.parts:
@@ -84,9 +93,9 @@ class ItemWriter:
             match part:
                 case ToolCall():
                     self._flush(message.role, calls=calls)
-                    self.items.append(self._call(part))
-                    if part.id not in self._answered and not self.linked:
-                        open_calls.append(part)
+                    sent = self.ids.call(part.id)
+                    self.items.append(self._call(part, sent))
+                    made.append((sent, part))
                 case ToolResult():
                     self._flush(message.role, calls=calls)
                     self._result(part)
@@ -99,9 +108,7 @@ class ItemWriter:
                 case _:
                     self._add(part, message.role, calls=calls)
         self._flush(message.role, calls=calls)
-        for call in open_calls:
-            self.losses.append(Loss(call.at, "tool call without a result", "a placeholder answers it"))
-            self.items.append(self._output(ToolResult(call.id, (Text(NO_RESPONSE),), kind=call.kind)))
+        self._open |= {sent: (call, len(self.items)) for sent, call in made}
 
     def _add(self, part: Part, role: Role, *, calls: bool) -> None:
         assistant = role is Role.ASSISTANT
@@ -113,7 +120,7 @@ class ItemWriter:
         elif assistant and self._head is None:
             # Assistant text of other formats goes as one string per item: every dialect takes that.
             self._flush(role, calls=calls)
-        if isinstance(part, Text) and not part.text and head is None:
+        if isinstance(part, Text | Refusal) and not part.text and head is None:
             return
         out = content_out.write(part, self.losses, assistant=assistant, own=self.own)
         if out is not None:
@@ -139,16 +146,16 @@ class ItemWriter:
         if role is not Role.ASSISTANT:
             return out
         only = content[0] if len(content) == 1 and isinstance(content[0], dict) else {}
-        if only.get("type") == "output_text" and not only.get("annotations"):
-            out["content"] = only.get("text", "")
+        if not only.get("annotations"):
+            out["content"] = only.get("text") or only.get("refusal") or content
         if self.phases:
             out["phase"] = "commentary" if calls else "final_answer"
         return out
 
-    def _call(self, part: ToolCall) -> JSON:
+    def _call(self, part: ToolCall, sent: str) -> JSON:
         kind, field_name = _CALL_TYPES[part.kind]
         note: Mapping[str, Any] = reading.bag(part.extras, OWN).get("~item", {})
-        out: dict[str, JSON] = {"type": kind, "call_id": self.ids.call(part.id)}
+        out: dict[str, JSON] = {"type": kind, "call_id": sent}
         if part.kind in (ToolKind.FUNCTION, ToolKind.CUSTOM):
             out["name"] = self.names.sent(part.name, part.namespace)
             if part.namespace:
@@ -162,25 +169,31 @@ class ItemWriter:
 
     def _result(self, part: ToolResult) -> None:
         notes = reading.bag(part.extras, OWN)
-        if self.linked or notes.get("~uncalled") or self.ids.result(part.call_id) is not None:
-            self.items.append(self._output(part))
+        sent = next((each for each, (call, _) in self._open.items() if call.id == part.call_id), None)
+        if sent is not None:
+            call, _ = self._open.pop(sent)
+            self.items.append(self._output(replace(part, kind=call.kind) if not notes else part, sent))
+            return
+        if self.linked or notes.get("~uncalled"):
+            self.items.append(self._output(part, part.call_id))
             return
         self.losses.append(Loss(part.at, "tool result without a call", "it goes as the user's text"))
         text = content_out.joined(part.parts)
-        body: JSON = [{"type": "input_text", "text": text}] if text else self._parts(part)
+        body: JSON = [{"type": "input_text", "text": text}] if text else [] if text == "" else self._parts(part)
         if body:
             self.items.append({"type": "message", "role": "user", "content": body})
 
     def _parts(self, part: ToolResult) -> list[JSON]:
-        found = [content_out.write(each, self.losses, assistant=False, own=self.own) for each in part.parts]
+        shown = [each for each in part.parts if not isinstance(each, Text) or each.text or OWN in each.extras]
+        found = [content_out.write(each, self.losses, assistant=False, own=self.own) for each in shown]
         return [each for each in found if each is not None]
 
-    def _output(self, part: ToolResult) -> JSON:
+    def _output(self, part: ToolResult, sent: str) -> JSON:
         notes = reading.bag(part.extras, OWN)
         note: Mapping[str, Any] = notes.get("~item", {})
         out: dict[str, JSON] = {"type": _OUTPUT_TYPES[part.kind]}
         if not notes.get("~uncalled"):
-            out["call_id"] = self.ids.result(part.call_id) or part.call_id
+            out["call_id"] = sent
         if "~output" in notes:
             out["output"] = notes["~output"]
         elif notes and not notes.get("~string"):

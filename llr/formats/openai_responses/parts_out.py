@@ -30,36 +30,42 @@ class Writer(Protocol):
 
 
 class _TextWriter:
-    """Writes text or a refusal as a content part of a message item."""
+    """Writes text or a refusal as a content part of a message item; the first words open it, none leave no trace."""
 
-    __slots__ = ("_citations", "_head", "_message", "_output", "_pieces", "_place", "_refusal")
+    __slots__ = ("_citations", "_head", "_message", "_note", "_output", "_pieces", "_place", "_refusal")
 
-    def __init__(self, output: Output, message: MessageItem, *, refusal: bool) -> None:
-        self._output, self._message, self._refusal = output, message, refusal
+    def __init__(self, output: Output, note: dict[str, JSON] | None, *, refusal: bool) -> None:
+        self._output, self._note, self._refusal = output, note, refusal
+        self._message: MessageItem | None = None
         self._pieces: list[str] = []
         self._citations: list[JSON] = []
-        self._place = len(message.content)
-        name = b"response.refusal.delta" if refusal else b"response.output_text.delta"
+        self._place = 0
+        self._head = b""
+
+    def _begin(self) -> bytes:
+        output = self._output
+        before = output.search.close(output)
+        self._message, opened = output.message(self._note)
+        self._place = len(self._message.content)
+        name = b"response.refusal.delta" if self._refusal else b"response.output_text.delta"
         self._head = b'event: %b\ndata: {"type":"%b","item_id":%b,"output_index":%d,"content_index":%d,%b"delta":' % (
             name,
             name,
-            quote(message.id),
-            message.index,
+            quote(self._message.id),
+            self._message.index,
             self._place,
-            b"" if refusal else b'"logprobs":[],',
+            b"" if self._refusal else b'"logprobs":[],',
         )
-
-    def _where(self) -> dict[str, JSON]:
-        message = self._message
-        return {"item_id": message.id, "output_index": message.index, "content_index": self._place}
-
-    def begin(self) -> bytes:
         part: JSON = (
             {"type": "refusal", "refusal": ""}
             if self._refusal
             else {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
         )
-        return self._output.event("response.content_part.added", {**self._where(), "part": part})
+        where = self._where(self._message)
+        return before + opened + output.event("response.content_part.added", {**where, "part": part})
+
+    def _where(self, message: MessageItem) -> dict[str, JSON]:
+        return {"item_id": message.id, "output_index": message.index, "content_index": self._place}
 
     def delta(self, item: PartDelta) -> bytes:
         if item.citation is not None:
@@ -67,11 +73,15 @@ class _TextWriter:
         text = item.text
         if not text:
             return b""
+        opened = b"" if self._head else self._begin()
         self._pieces.append(text)
-        return self._head + quote(text) + b',"sequence_number":%d}\n\n' % self._output.number()
+        return opened + self._head + quote(text) + b',"sequence_number":%d}\n\n' % self._output.number()
 
     def end(self, item: PartEnd) -> bytes:
-        text, where, event = "".join(self._pieces), self._where(), self._output.event
+        message = self._message
+        if message is None:
+            return b""
+        text, where, event = "".join(self._pieces), self._where(message), self._output.event
         if self._refusal:
             part: dict[str, JSON] = {"type": "refusal", "refusal": text}
             chunk = event("response.refusal.done", {**where, "refusal": text})
@@ -85,7 +95,7 @@ class _TextWriter:
                 for place, note in enumerate(notes)
             )
             chunk += event("response.output_text.done", {**where, "text": text, "logprobs": part["logprobs"]})
-        self._message.content.append(part)
+        message.content.append(part)
         return chunk + event("response.content_part.done", {**where, "part": part})
 
 
@@ -315,10 +325,7 @@ def writer_of(output: Output, part: Part) -> tuple[Writer, bytes]:
             note = reading.bag(part.extras, OWN).get("~message")
             refusal = isinstance(part, Refusal)
             output.refused = output.refused or refusal
-            before = output.search.close(output)
-            message, opened = output.message(note)
-            text = _TextWriter(output, message, refusal=refusal and not output.meta.codex)
-            return text, before + opened + text.begin()
+            return _TextWriter(output, note, refusal=refusal and not output.meta.codex), b""
         case Reasoning():
             before = output.close_message()
             reasoning = _ReasoningWriter(output, part)

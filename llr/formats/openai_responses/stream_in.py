@@ -262,13 +262,11 @@ class StreamDecoder:
         return (self._number(fields), place if isinstance(place, int) else 0)
 
     def _part_added(self, fields: Mapping[str, Any]) -> None:
-        part = reading.table(fields.get("part"))
-        if part.get("type") in ("output_text", "refusal"):
-            self._start({})
+        """Ends the item's part before; the new one begins with its first words."""
+        if reading.table(fields.get("part")).get("type") in ("output_text", "refusal"):
             key = self._content_key(fields)
             if not self._parts.knows(key):
                 self._parts.close_item(key[0])
-                self._parts.open(key, self._text(key[0], refusal=part["type"] == "refusal"))
 
     def _text_delta(self, fields: Mapping[str, Any]) -> None:
         delta = fields.get("delta")
