@@ -353,7 +353,8 @@ class Supervisor:
         return Answer(200, facts)
 
     async def _reload_by_signal(self) -> None:
-        await self._pass_on(Ask("POST", "/reload"))
+        reply = await self._pass_on(Ask("POST", "/reload"))
+        self.log.event("reload-by-signal", level="info" if reply.status < 400 else "warn", status=reply.status)
 
     async def _hand_over_by_signal(self) -> None:
         await self.hand_over()

@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import json
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -115,6 +116,22 @@ def test_changed_file_is_taken_up_and_a_bad_one_is_not(life: Life, upstream: int
     write(life, document(upstream))
     gateway.wait_for("config-reloaded")
     assert ask(gateway, model="other") == 404
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_hangup_reloads(sourced: Life, upstream: int, workers: int) -> None:
+    write(sourced, document(upstream))
+    gateway = sourced.start("--no-watch-config", f"--workers={workers}")
+    doc = document(upstream)
+    doc["modelAliases"]["other"] = {"strategy": "ordered", "targets": [{"ref": "demo/ok"}]}
+    write(sourced, doc)
+    gateway.signal(signal.SIGHUP)
+    assert "status=200" in gateway.wait_for("reload-by-signal")
+    assert ask(gateway, model="other") == 200
+    write(sourced, "[]")
+    gateway.signal(signal.SIGHUP)
+    assert "status=422" in gateway.wait_for("reload-by-signal")
+    assert ask(gateway, model="other") == 200
 
 
 def test_reload_answers_with_the_issues(life: Life, upstream: int) -> None:

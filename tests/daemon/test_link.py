@@ -13,6 +13,7 @@ class Pair:
         self.notes: list[Note] = []
         self.noted = asyncio.Event()
         self.asked: list[Ask] = []
+        self.was_asked = asyncio.Event()
         self.hold = asyncio.Event()
         self.hold.set()
         self.parent = Link(self._note)
@@ -24,6 +25,7 @@ class Pair:
 
     async def _answer(self, ask: Ask) -> Answer:
         self.asked.append(ask)
+        self.was_asked.set()
         await self.hold.wait()
         return Answer(200, {"path": ask.path})
 
@@ -69,8 +71,7 @@ async def test_a_dead_other_side_is_503() -> None:
     pair = await Pair().open()
     pair.hold.clear()
     waiting = asyncio.ensure_future(pair.parent.ask(Ask("GET", "/never"), timeout_s=5))
-    while not pair.asked:
-        await asyncio.sleep(0)
+    await asyncio.wait_for(pair.was_asked.wait(), 5)
     pair.child.close()
     expected = channel.problem(503, "worker-gone", "The worker process is gone.")
     assert await waiting == expected
