@@ -184,7 +184,8 @@ class Exchange:
 
     async def _hold(self, candidate: Candidate) -> Hold | None:
         deps, chosen = self._deps, self._plan
-        probes = chosen.probes.get(candidate.key, ()) if chosen is not None else ()
+        # A half-open try may be refused because another candidate can serve: not to a client that wants no other.
+        probes = chosen.probes.get(candidate.key, ()) if chosen is not None and not self._call.no_fallback else ()
         now = deps.clock.now()
         reservation = reserve(
             self._route, candidate, holder=self._call.id, now=now, tokens=self.need.context_tokens, probes=probes
@@ -339,6 +340,10 @@ class Exchange:
         shown = next(tried for tried in self.tried if tried.outcome is best)
         fault = self._worded(shown)
         waits = [tried.outcome.retry_after_s for tried in self.tried if tried.outcome.retry_after_s]
+        recovers_at = self._plan.recovers_at if self._plan is not None else None
+        if recovers_at is not None and recovers_at > now:
+            # Everybody was cooling down already: before the first recovers, no answer will be another.
+            waits.append(recovers_at - now)
         if fault.retry_after_s is None and waits and fault.http_status in (429, 502, 503, 504, 529):
             fault = replace(fault, retry_after_s=min(waits))
         verbatim = shown.failure.verbatim

@@ -252,7 +252,8 @@ def nothing_to_try(route: Route, skipped: Sequence[Skip], *, now: float) -> Faul
     if reasons and reasons <= {"format-incompatible"}:
         return Fault(ErrorKind.CONFIGURATION, message, status=400, param="model")
     waits = [skip.until_at - now for skip in skipped if skip.until_at > now]
-    retry_after_s = min(waits) if waits else (1.0 if CONCURRENCY in reasons else None)
+    # What another request holds may be free at any moment.
+    retry_after_s = min(waits) if waits else (1.0 if reasons & {CONCURRENCY, PROBING} else None)
     if reasons and reasons <= {QUOTA, CONCURRENCY}:
         return Fault(ErrorKind.RATE_LIMITED, message, retry_after_s=retry_after_s)
     return Fault(ErrorKind.NO_CANDIDATE, message, retry_after_s=retry_after_s)
