@@ -124,7 +124,8 @@ async def test_an_exhausted_bucket_passes_to_the_other_provider() -> None:
 
 async def test_all_exhausted_is_a_429_that_says_when() -> None:
     for names in (("a",), ("a", "b")):
-        made = play(*names, **{name: {"rateLimits": [BUCKET]} for name in names})
+        limited: dict[str, Any] = {name: {"rateLimits": [BUCKET]} for name in names}
+        made = play(*names, **limited)
         for _ in range(3 * len(names)):
             assert (await ask(made)).status == 200
         heard = await ask(made)
