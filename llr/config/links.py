@@ -120,14 +120,37 @@ def link_aliases(entries: Mapping[str, AliasEntry], names: Names) -> dict[AliasI
     dropped = {id(via) for via, _ in graph.closing}
     kept = {own: [item for item in targets if id(item) not in dropped] for own, targets in checked.items()}
     reachable = _reachable(kept, names)
-    linked: dict[AliasId, Alias] = {}
-    for own, entry in entries.items():
-        serving = [item.target for item in kept[own] if not item.fallback and _serves(item.target.ref, names)]
-        backup = [item.target for item in kept[own] if item.fallback and _serves(item.target.ref, names)]
-        linked[AliasId(own)] = replace(entry.alias, targets=tuple(serving), fallback_targets=tuple(backup))
-        if entry.targets and own not in reachable:
-            entry.place.warn("alias-unreachable", f"{entry.label} has no target that can be reached")
-    return linked
+    return {AliasId(own): _linked(entry, kept[own], own in reachable, names) for own, entry in entries.items()}
+
+
+def _linked(entry: AliasEntry, kept: list[TargetEntry], reachable: bool, names: Names) -> Alias:
+    """Returns the alias with its targets that serve, and the others with the reason why they do not."""
+    if entry.targets and not reachable:
+        entry.place.warn("alias-unreachable", f"{entry.label} has no target that can be reached")
+    usable = {item.place.path: item.target for item in kept if _serves(item.target.ref, names)}
+    following = {item.place.path for item in kept}
+    tiers: dict[bool, list[AliasTarget]] = {False: [], True: []}
+    left_out = []
+    for item in entry.targets:
+        target = usable.get(item.place.path)
+        if target is not None:
+            tiers[item.fallback].append(target)
+        else:
+            left_out.append((item.target.ref, _why_not(item, item.place.path in following, names)))
+    targets, fallbacks = tuple(tiers[False]), tuple(tiers[True])
+    return replace(entry.alias, targets=targets, fallback_targets=fallbacks, left_out=tuple(left_out))
+
+
+def _why_not(item: TargetEntry, known: bool, names: Names) -> str:
+    ref = split_weight(item.target.ref, names.models)[0] if item.target.weight is None else item.target.ref
+    parsed = parse_ref(ref)
+    if parsed is None:
+        return "invalid-ref"
+    if known:
+        return "provider-unusable" if names.models.get(parsed.text) else "disabled"
+    if isinstance(parsed, ToAlias):
+        return "alias-cycle" if parsed.id in names.aliases else "unknown-target"
+    return "unknown-target"
 
 
 def _checked(entry: AliasEntry, item: TargetEntry, names: Names) -> TargetEntry | None:

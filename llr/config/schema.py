@@ -179,7 +179,11 @@ class AliasTarget:
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """A name clients may ask for, and where it leads. `strategy` is one of the five canonical names."""
+    """A name clients may ask for, and where it leads. `strategy` is one of the five canonical names.
+
+    `left_out` are targets the file names and that are not in here, as (ref, reason): invalid-ref, unknown-target,
+    alias-cycle, disabled, provider-unusable.
+    """
 
     id: AliasId
     strategy: str = "ordered"
@@ -192,6 +196,7 @@ class Alias:
     slow_stream: tuple[float, float] | None = None
     affinity: str = "thread"
     affinity_ttl_s: float = 3600.0
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

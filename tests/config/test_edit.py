@@ -317,6 +317,55 @@ def test_renaming_an_alias_is_followed_everywhere() -> None:
     assert errors(found) == []
 
 
+def test_references_in_older_and_map_forms_are_followed() -> None:
+    doc: Any = {
+        "providers": [{"id": 7, "models": "m"}, {"id": "a", "models": "m"}],
+        "model-aliases": {" x ": {"id": "x", "targets": "a/m", "fallbacks": [7, {"route": "a/m"}]}, "odd": 1},
+        "ampcode": {
+            "default-route": "x",
+            "routes": [{"key": "oracle", "to": "a/m"}, {"key": "y", "to": "b ad"}],
+            "raw-model-routes": {"match": "gpt", "target": "a/m"},
+            "subagent-mappings": [{"agent": "t", "to": "a/m"}],
+            "overrides": {"signatures": {"@s": {"to": "a/m"}}},
+        },
+        "web-search": {"providers": {"a/m": {}, "brave": {"key": "k"}, "odd": 7}},
+        "claude-code": {"searchProvider": "a/m"},
+    }
+    renamed = done(edit.rename_alias(done(edit.rename_provider(doc, "a", "z")), "x", "w"))
+    assert renamed["model-aliases"] == {
+        "w": {"id": "w", "targets": ["z/m"], "fallbacks": [7, {"route": "z/m"}]},
+        "odd": 1,
+    }
+    assert renamed["ampcode"] == {
+        "default-route": "w",
+        "routes": [{"key": "oracle", "to": "z/m"}, {"key": "y", "to": "b ad"}],
+        "raw-model-routes": {"match": "gpt", "target": "z/m"},
+        "subagent-mappings": [{"agent": "t", "to": "z/m"}],
+        "overrides": {"signatures": {"@s": {"to": "z/m"}}},
+    }
+    assert renamed["web-search"]["providers"] == {"z/m": {}, "brave": {"key": "k"}, "odd": 7}
+    assert renamed["claude-code"] == {"searchProvider": "z/m"}
+    removed = done(edit.remove_model(renamed, "z", "m"))
+    assert removed["providers"][1]["models"] == []
+    assert removed["model-aliases"]["w"] == {"id": "w", "targets": [], "fallbacks": [7]}
+    assert removed["ampcode"]["raw-model-routes"] == []
+    assert removed["ampcode"]["routes"] == [{"key": "y", "to": "b ad"}]
+    assert removed["web-search"]["providers"] == {"brave": {"key": "k"}, "odd": 7}
+    assert removed["claude-code"] == {}
+
+
+def test_search_routes_as_text_are_followed() -> None:
+    doc: Any = {"providers": [{"id": "a", "models": ["m"]}], "webSearch": {"providers": ["a/m", "brave", 7]}}
+    assert done(edit.rename_model(doc, "a", "m", "n"))["webSearch"]["providers"] == ["a/n", "brave", 7]
+    assert done(edit.remove_provider(doc, "a"))["webSearch"]["providers"] == ["brave", 7]
+
+
+def test_unknown_keys_of_an_upsert_are_written() -> None:
+    found = done(edit.upsert_provider(base(), {"id": "acme", "proxy": "direct", "unknown": None}))
+    assert found["providers"][0]["proxy"] == "direct"
+    assert "unknown" not in found["providers"][0]
+
+
 def test_a_weight_that_belongs_to_a_model_id_is_no_weight() -> None:
     doc: Any = {
         "providers": [{"id": "a", "models": ["m", "m@3"]}],
@@ -575,6 +624,17 @@ def test_building_a_provider_from_a_probe() -> None:
     assert found["lastProbe"]["warnings"] == []
     assert "secret" not in found["lastProbe"]
     assert edit.build_provider({**given, "models": ["only"]}, probe)["models"] == [{"id": "only"}]
+
+
+def test_building_a_provider_with_addresses_by_format() -> None:
+    given: Any = {
+        "name": "x",
+        "endpoints": {"anthropic": "https://c.example", "grpc": "https://g.example"},
+        "models": [{"id": "m", "cost": 1}, 7, {"cost": 2}],
+    }
+    found = edit.build_provider(given)
+    assert found["baseUrlByFormat"] == {"claude": "https://c.example/"}
+    assert found["models"] == [{"id": "m", "cost": 1}, {"id": "7"}]
 
 
 def test_building_a_subscription() -> None:

@@ -405,6 +405,31 @@ def test_bad_targets_are_left_out_and_the_alias_serves() -> None:
     assert found.targets == (AliasTarget("acme/m"),)
 
 
+def test_an_alias_says_what_was_left_out_and_why() -> None:
+    raw = {
+        "providers": [
+            {"id": "acme", "baseUrl": "https://x.example", "models": ["m", {"id": "off", "enabled": False}]},
+            {"id": "broken", "models": ["m"]},
+        ],
+        "modelAliases": {
+            "a": {
+                "targets": ["x/", "acme/nope@2", "gone", "a", "acme/off"],
+                "fallbackTargets": ["broken/m", "acme/m@2"],
+            }
+        },
+    }
+    found = config(raw).aliases[AliasId("a")]
+    assert (found.targets, found.fallback_targets) == ((), (AliasTarget("acme/m", 2.0),))
+    assert found.left_out == (
+        ("x/", "invalid-ref"),
+        ("acme/nope@2", "unknown-target"),
+        ("gone", "unknown-target"),
+        ("a", "alias-cycle"),
+        ("acme/off", "disabled"),
+        ("broken/m", "provider-unusable"),
+    )
+
+
 def test_long_alias_chains_do_not_exhaust_the_stack() -> None:
     raw = {f"a{n}": {"targets": [f"a{n + 1}"]} for n in range(3000)}
     assert len(aliases({**raw, "a3000": {"targets": ["acme/m"]}})) == 3002

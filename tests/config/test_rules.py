@@ -448,6 +448,71 @@ WARNINGS: list[tuple[str, Any, str, str]] = [
     ("auth header", provider(auth={"kind": "header"}), "auth-header-missing", "$.providers[0].auth"),
     ("header name", provider(headers={"a b": "x"}), "header-name", '$.providers[0].headers["a b"]'),
     ("header value", provider(headers={"x-a": "a\r\nb"}), "header-value", "$.providers[0].headers.x-a"),
+    ("header no text", provider(headers={"x-a": ["b"]}), "header-value", "$.providers[0].headers.x-a"),
+    ("headers", provider(headers=[1]), "not-an-object", "$.providers[0].headers"),
+    ("auth header name", provider(auth={"type": "header", "header": "a b"}), "auth-malformed", "$.providers[0].auth"),
+    ("addresses", provider(endpoints=["https://x"]), "not-an-object", "$.providers[0].endpoints"),
+    ("address format", provider(endpoints={"grpc": "https://x"}), "format-unknown", "$.providers[0].endpoints.grpc"),
+    ("address", provider(endpoints={"claude": "x"}), "url-invalid", "$.providers[0].endpoints.claude"),
+    (
+        "subscription type",
+        provider(type="subscription", subscriptionType="other"),
+        "subscription-type-unknown",
+        "$.providers[0].subscriptionType",
+    ),
+    (
+        "disabled selector",
+        provider(
+            models=["fast-1", "smart-2", {"id": "z", "enabled": False}],
+            rateLimits=[{"id": "b", "models": ["fast-1", "z"], "requests": 1, "window": {"unit": "day", "size": 1}}],
+        ),
+        "bucket-model-disabled",
+        "$.providers[0].rateLimits[0].models[1]",
+    ),
+    (
+        "target formats",
+        provider(models=[{"id": "fast-1", "formats": ["claude"]}, "smart-2"]),
+        "target-formats",
+        "$.modelAliases.default.fallbackTargets[0]",
+    ),
+    (
+        "capabilities",
+        provider(models=["fast-1", {"id": "smart-2", "capabilities": 7}]),
+        "not-an-object",
+        "$.providers[0].models[1].capabilities",
+    ),
+    (
+        "capability",
+        provider(models=["fast-1", {"id": "smart-2", "capabilities": {"supportsMagic": False}}]),
+        "unknown-key",
+        "$.providers[0].models[1].capabilities.supportsMagic",
+    ),
+    ("amp url", doc(amp={"upstreamUrl": "x"}), "url-invalid", "$.amp.upstreamUrl"),
+    ("amp", doc(amp=[1]), "not-an-object", "$.amp"),
+    ("routing", doc(routing=7), "not-an-object", "$.routing"),
+    ("affinity", alias(affinity="glue"), "bad-value", "$.modelAliases.fast.affinity"),
+    ("slow stream", alias(slowStream={"windowMs": 1000}), "bad-value", "$.modelAliases.fast.slowStream"),
+    ("too many rules", doc(failureRules=[{"action": "next"}] * 101), "too-many-rules", "$.failureRules"),
+    ("keep alive", doc(ollama={"defaultKeepAlive": "2d"}), "keep-alive", "$.ollama.defaultKeepAlive"),
+    (
+        "quota address",
+        provider(quotaProbe={"enabled": True, "capKind": "tokens"}),
+        "quota-http",
+        "$.providers[0].quotaProbe.http",
+    ),
+    (
+        "quota mapping",
+        provider(
+            quotaProbe={
+                "enabled": True,
+                "capKind": "tokens",
+                "http": {"url": "https://q", "mapping": {"used": {"path": "$.u", "as": "magic"}}},
+            }
+        ),
+        "quota-mapping",
+        "$.providers[0].quotaProbe.http.mapping.used.as",
+    ),
+    ("local models", doc(metadata={"localModels": 7}), "not-an-object", "$.metadata.localModels"),
     ("url user", provider(baseUrl="https://u:p@api.acme.example/v1"), "url-userinfo", "$.providers[0].baseUrl"),
     ("port", doc(metadata={"localServer": {"port": 70000}}), "port", "$.metadata.localServer.port"),
     ("clamped", doc(timeouts={"connectMs": 5}), "out-of-range", "$.timeouts.connectMs"),
@@ -549,6 +614,38 @@ def test_an_unknown_reference_suggests_the_near_ones() -> None:
 
 def test_empty_aliases_are_clean() -> None:
     assert found(doc(modelAliases={"default": {"targets": []}, "later": {}})).issues == ()
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"apiKeyEnv": None, "auth": {"type": "none"}},
+        {"apiKeyEnv": None, "authByFormat": {"openai": {"type": "none"}}},
+        {"apiKeyEnv": None, "headers": {"Authorization": "Bearer x"}},
+        {"apiKeyEnv": None, "type": "ollama"},
+        {"apiKeyEnv": None, "apiKey": "k"},
+    ],
+)
+def test_a_provider_that_needs_no_key_is_not_blamed(keys: dict[str, Any]) -> None:
+    assert found(provider(**keys)).issues == ()
+
+
+@pytest.mark.parametrize(
+    ("amp", "path", "label"),
+    [
+        ({"routes": [{"key": "oracle", "to": "nope"}]}, "$.amp.routes[0].to", "AMP route 'oracle'"),
+        (
+            {"subagentMappings": [{"agent": "oracle", "to": "nope"}]},
+            "$.amp.subagentMappings[0].to",
+            "AMP subagentMapping 'oracle'",
+        ),
+        ({"subagentMappings": {"oracle": "nope"}}, "$.amp.subagentMappings.oracle", "AMP subagentMapping 'oracle'"),
+    ],
+)
+def test_amp_lists(amp: dict[str, Any], path: str, label: str) -> None:
+    issues = found(doc(amp=amp)).issues
+    assert [(issue.path, issue.code) for issue in issues] == [(path, "ref-unknown-alias")]
+    assert issues[0].message == f"{label} references unknown alias nope"
 
 
 def test_a_reference_to_something_disabled_is_no_error() -> None:
