@@ -15,7 +15,7 @@ from llr.gateway.debug import debug_headers
 from llr.gateway.deps import Deps
 from llr.gateway.dialects import DIALECTS
 from llr.gateway.exchange import Committed, Exchange, Refused
-from llr.gateway.observe import Finished
+from llr.gateway.observe import Finished, ignore
 from llr.gateway.pings import SILENCE_S, Pinger
 from llr.gateway.relay import EventBody, RawBody
 from llr.gateway.respond import STREAM_HEADERS, fault_response, relayed_headers, translated_headers, with_request_id
@@ -48,7 +48,7 @@ class Books:
             return
         self.closed = True
         done = self.committed
-        usage = None if cancelled else self.usage()
+        usage = None if cancelled or not self._asks_usage() else self.usage()
         try:
             if done is not None:
                 await done.hold.close(used=True, tokens=tokens_of(usage))
@@ -57,6 +57,13 @@ class Books:
                     await self._blame(done, fault)
         finally:
             self._report(fault, usage, cancelled=cancelled)
+
+    def _asks_usage(self) -> bool:
+        """Returns whether anybody wants to know what was used: watchers, token limits, estimates."""
+        done = self.committed
+        return self.deps.observe is not ignore or (
+            done is not None and (done.hold.counts or done.sent.meta is not None)
+        )
 
     def _calibrate(self, done: Committed, usage: Usage | None) -> None:
         """Compares what a translated request really took with what we would have guessed, now and then."""
@@ -85,6 +92,8 @@ class Books:
 
     def _report(self, fault: Fault | None, usage: Usage | None, *, cancelled: bool) -> None:
         done = self.committed
+        if self.deps.observe is ignore:
+            return
         self.deps.observe(
             Finished(
                 self.call.id,
@@ -209,9 +218,8 @@ async def _refused(result: Refused, books: Books) -> Response:
 
 async def _whole(found: Whole, fields: RawHeaders, books: Books) -> Response:
     books.bytes_out = lambda: len(found.body)
-    usage = _usage_of(found, books)
-    books.usage = lambda: usage
-    if found.converted and usage is None:
+    books.usage = lambda: _usage_of(found, books)
+    if found.converted and _usage_of(found, books) is None:
         fields.append((b"x-llm-router-usage", b"estimated"))
     await books.close(None)
     return Response(found.status, fields, found.body)

@@ -21,10 +21,11 @@ from llr.gateway.exchange import Exchange
 from llr.gateway.explaining import explained
 from llr.gateway.intake import need_of, read_call
 from llr.gateway.models import find_listed, listed_models, model_answer, models_answer, shape_for
-from llr.gateway.observe import Started
+from llr.gateway.observe import Started, ignore
 from llr.gateway.respond import JSON_HEADERS, fault_response, with_request_id
 from llr.gateway.routes import Access, Action, Match, allowed, client_of, find, normal_path
 from llr.gateway.stored import issuer_of, stored_call
+from llr.routing.plan import Need
 from llr.routing.route import Kind
 from llr.wire.http import RawHeaders, Request, Response
 
@@ -172,21 +173,19 @@ class Gateway:
             need = need_of(call, route)
         except GatewayError as exc:
             return fault_response(exc.fault, call.client, call.context())
-        deps.observe(
-            Started(
-                call.id,
-                call.started_at,
-                call.client,
-                call.action.value,
-                call.model,
-                call.stream,
-                call.tool,
-                need.session or "",
-                call.payload.size,
-            )
-        )
+        if deps.observe is not ignore:
+            deps.observe(_started(call, need))
         first = issuer_of(deps, previous) if previous else ""
         return await answer(call, Exchange(call, route, need, live, deps, first), deps)
+
+
+def _started(call: Call, need: Need) -> Started:
+    session = need.session or ""
+    size = call.payload.size
+    kind = call.action.value
+    return Started(
+        call.id, call.started_at, call.client, kind, call.model, call.stream, call.tool, session, bytes_in=size
+    )
 
 
 def _json(body: JSON, request_id: str = "", client: FormatId | None = None) -> Response:

@@ -12,6 +12,7 @@ from llr.base.jsonio import JSON, dumps, loads
 from llr.base.names import FormatId
 from llr.formats import relay, translate
 from llr.formats.base import Format, Meta, Target
+from llr.formats.effort import header_effort
 from llr.formats.fields import filtered
 from llr.formats.repair import repair
 from llr.formats.table import FORMATS
@@ -23,6 +24,7 @@ from llr.ir.loss import Loss
 from llr.ir.request import ChatRequest
 from llr.providers.urls import GEMINI_STREAM, GENERATION, Endpoint
 from llr.routing.route import Candidate
+from llr.wire.http import Headers
 from llr.wire.splice import REMOVED, Removed
 
 
@@ -75,10 +77,8 @@ def outgoing(call: Call, candidate: Candidate, live: Live, deps: Deps) -> Sent:
     strict mode refuses.
     """
     stream = call.stream or candidate.provider.stream_only
-    target = target_of(candidate, deps)
-    hints = translate.read_hints(call.headers)
     if is_native(call, candidate):
-        edits = edits_for(call, target, deps, hints.effort)
+        edits = edits_for(call, candidate, deps)
         if call.model_in_body:
             edits["model"] = candidate.model.id
             if stream and not call.stream:
@@ -87,6 +87,7 @@ def outgoing(call: Call, candidate: Candidate, live: Live, deps: Deps) -> Sent:
     request = decoded(call, deps)
     if stream is not request.stream:
         request = replace(request, stream=stream)
+    target, hints = target_of(candidate, deps), translate.read_hints(call.headers)
     encoded = translate.encode(request, call.client, format_of(candidate.wire), target, hints=hints)
     if is_strict(candidate, live):
         fault = translate.strict_fault(encoded.losses)
@@ -97,7 +98,7 @@ def outgoing(call: Call, candidate: Candidate, live: Live, deps: Deps) -> Sent:
     return Sent(endpoint, [dumps(encoded.body)], stream, encoded.losses, meta, encoded.body)
 
 
-def edits_for(call: Call, target: Target, deps: Deps, effort: str) -> "dict[str, JSON | Removed]":
+def edits_for(call: Call, candidate: Candidate, deps: Deps) -> "dict[str, JSON | Removed]":
     """Returns the members of a relayed body that change besides the model.
 
     Nothing changes unless the model's capabilities, a lesson learned, a carrier of ours in the history or the client's
@@ -107,14 +108,22 @@ def edits_for(call: Call, target: Target, deps: Deps, effort: str) -> "dict[str,
     if document is None:
         return {}
     carriers = bool(deps.carrier_key) and relay.may_hold_carriers(document.data)
-    if not (carriers or effort or target.capabilities or target.learned):
+    effort = header_effort(call.headers) if _asks_effort(call.headers) else ""
+    if not (carriers or effort or candidate.model.capabilities or deps.learned.of(candidate.ref, candidate.wire)):
         return {}
+    target = target_of(candidate, deps)
     body = given = dict(document.value)
     if carriers:
         body = relay.open_carriers(body, call.client, target, carrier_keys(deps))
     if effort or target.learned:
         body = relay.apply_effort(body, call.client, target, effort)
     return differences(given, filtered(body, target))
+
+
+def _asks_effort(headers: Headers) -> bool:
+    """Returns whether any field name may speak of effort: one look at all of them instead of a search in each."""
+    names = b" ".join(headers.names())
+    return b"effort" in names or b"thinking" in names
 
 
 def differences(old: Mapping[str, JSON], new: Mapping[str, JSON]) -> "dict[str, JSON | Removed]":

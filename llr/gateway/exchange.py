@@ -16,7 +16,7 @@ from llr.gateway.attempt import Answer, Events, Failure, Question, Raw, Verbatim
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps, Live
 from llr.gateway.hold import Hold
-from llr.gateway.observe import Attempted
+from llr.gateway.observe import Attempted, ignore
 from llr.gateway.routes import Action
 from llr.ir.loss import Loss, LossLevel
 from llr.providers.auth import Auth
@@ -235,15 +235,27 @@ class Exchange:
             ops = pins if self._known_well(candidate) else (*ops, *pins)
         if ops:
             await deps.store.apply(ops, now=now)
+        if deps.observe is not ignore:
+            self._report(asked, answer, outcome, verdict, sent)
+        if not isinstance(answer, Failure):
+            self._note_losses(sent.losses)
+            return Committed(candidate, answer, hold, outcome, sent)
+        tried = Tried(candidate, answer, outcome, verdict)
+        self.tried.append(tried)
+        return tried
+
+    def _report(
+        self, asked: "_Asked", answer: Answer | Failure, outcome: Outcome, verdict: Verdict, sent: convert.Sent
+    ) -> None:
         onward = asked.following.ref if asked.following is not None and isinstance(verdict, Next) else ""
-        deps.observe(
+        self._deps.observe(
             Attempted(
                 self._call.id,
-                now,
+                self._deps.clock.now(),
                 asked.started_at,
                 self._route.ref,
-                candidate.ref,
-                candidate.wire,
+                asked.candidate.ref,
+                asked.candidate.wire,
                 outcome,
                 verdict,
                 sent.losses,
@@ -251,12 +263,6 @@ class Exchange:
                 onward,
             )
         )
-        if not isinstance(answer, Failure):
-            self._note_losses(sent.losses)
-            return Committed(candidate, answer, hold, outcome, sent)
-        tried = Tried(candidate, answer, outcome, verdict)
-        self.tried.append(tried)
-        return tried
 
     def _note_losses(self, losses: tuple[Loss, ...]) -> None:
         """Tells the log of each loss once per route."""

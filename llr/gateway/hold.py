@@ -18,6 +18,11 @@ class Hold:
         self._reservation = reservation
         self._renewer: asyncio.Task[None] | None = None
 
+    @property
+    def counts(self) -> bool:
+        """Returns whether anything is held that an answer's size may change."""
+        return bool(self._reservation.ops)
+
     async def take(self) -> tuple[bool, ...]:
         """Returns for each op whether it was granted; with one refusal nothing is held."""
         ops = self._reservation.ops

@@ -41,7 +41,7 @@ class Preparer:
     def __init__(self, env: Mapping[str, str], user_agent: str = DEFAULT_USER_AGENT) -> None:
         self._env = env
         self._user_agent = user_agent
-        self._ready: dict[_Key, tuple[Origin, str, RawHeaders, Auth]] = {}
+        self._ready: dict[_Key, tuple[Origin, str, RawHeaders, bool, Auth]] = {}
 
     def prepare(
         self,
@@ -67,11 +67,14 @@ class Preparer:
             fields.append((b"accept", b"text/event-stream" if stream else b"*/*"))
             fields.append((b"accept-encoding", b"identity"))
             # The auth object is kept with the entry so that its id cannot be given to another one.
-            ready = self._ready[key] = (origin, address, _last_wins(fields), auth)
-        origin, address, fields, _ = ready
-        headers = [(b"content-type", content_type), *fields] if body else list(fields)
-        if any(name == b"content-type" for name, _ in fields):
-            headers = list(fields) if content_type == JSON_TYPE else [headers[0], *_without(fields, b"content-type")]
+            fields = _last_wins(fields)
+            typed = any(name == b"content-type" for name, _ in fields)
+            ready = self._ready[key] = (origin, address, fields, typed, auth)
+        origin, address, fields, typed, _ = ready
+        if typed and content_type != JSON_TYPE:
+            fields = _without(fields, b"content-type")
+            typed = False
+        headers = list(fields) if typed or not body else [(b"content-type", content_type), *fields]
         return OutboundRequest(method, origin, address, add_client_fields(headers, target, client), body)
 
 
@@ -127,10 +130,11 @@ def custom_headers(configured: Mapping[str, JSON], env: Mapping[str, str]) -> tu
 
 def add_client_fields(fields: RawHeaders, target: ProviderFormat, client: Headers) -> RawHeaders:
     """Returns `fields` with what providers may see of the client: prompt-cache hints, Anthropic version and beta."""
-    for names in (_CACHE_KEY, _CACHE_RETENTION):
-        value = next((found for name in names if (found := client.get(name))), None)
-        if value and not any(name == names[0] for name, _ in fields):
-            fields.append((names[0], value))
+    if b"prompt-cache" in b" ".join(client.names()):
+        for names in (_CACHE_KEY, _CACHE_RETENTION):
+            value = next((found for name in names if (found := client.get(name))), None)
+            if value and not any(name == names[0] for name, _ in fields):
+                fields.append((names[0], value))
     if target.family is ProviderFormat.CLAUDE:
         version, beta = client.get(b"anthropic-version"), client.get(b"anthropic-beta")
         if version:

@@ -137,8 +137,13 @@ class Unpacker:
 
         `sniff` looks for gzip data that no header announces; text never begins like it.
         """
+        packed = headers.get(b"content-encoding")
+        self._decoders: list[Decoder] = []
+        self._sniff = sniff and packed is None
+        if packed is None:
+            return
         try:
-            self._decoders = [Decoder(name) for name in reversed(codings(headers.text(b"content-encoding")))]
+            self._decoders = [Decoder(name) for name in reversed(codings(packed.decode("latin-1")))]
         except CannotDecode as exc:
             text = f"the provider answered with Content-Encoding {exc}, which cannot be decoded here"
             raise fail(ErrorKind.UPSTREAM_INVALID, text) from None

@@ -6,15 +6,18 @@ and says where each top-level member lies, all at the speed of the C scanner.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
-from json.decoder import JSONDecodeError, JSONDecoder
+from json.decoder import JSONDecodeError, JSONDecoder, scanstring  # type: ignore[attr-defined]
+from json.encoder import encode_basestring_ascii
 from typing import Final, NamedTuple, NoReturn, TypeAlias
 
 from llr.base.jsonio import JSON, InvalidJSON, loads
 from llr.wire.sse import BOM
 
 _SPACE = re.compile(r"[ \t\n\r]*")
+_COLON = re.compile(r"[ \t\n\r]*:[ \t\n\r]*")
+_MARK = re.compile(r"[ \t\n\r]*([,}])[ \t\n\r]*")
 
 
 class Removed(Enum):
@@ -41,6 +44,8 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 _DECODER = JSONDecoder(parse_constant=_refuse_constant)
+# What `raw_decode` wraps: the value at an index and where it ends, StopIteration where there is none.
+_SCAN: Callable[[str, int], tuple[JSON, int]] = _DECODER.scan_once  # type: ignore[attr-defined]
 
 
 class Document:
@@ -81,25 +86,27 @@ class Document:
             raise JSONDecodeError("Extra data", text, at)
 
     def _scan_members(self, text: str, at: int) -> int:
-        decode, members, value = _DECODER.raw_decode, self._members, self.value
+        members, value = self._members, self.value
         while True:
             if text[at : at + 1] != '"':
                 raise JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
             key_start = at
-            key, at = decode(text, at)
-            at = _skip(text, at)
-            if text[at : at + 1] != ":":
+            key, at = scanstring(text, at + 1, True)
+            colon = _COLON.match(text, at)
+            if colon is None:
                 raise JSONDecodeError("Expecting ':' delimiter", text, at)
-            start = _skip(text, at + 1)
-            value[key], end = decode(text, start)
+            start = colon.end()
+            try:
+                value[key], end = _SCAN(text, start)
+            except StopIteration as exc:
+                raise JSONDecodeError("Expecting value", text, exc.value) from None
             members.append(Member(key, key_start, start, end))
-            at = _skip(text, end)
-            mark = text[at : at + 1]
-            if mark == "}":
-                return at
-            if mark != ",":
-                raise JSONDecodeError("Expecting ',' delimiter", text, at)
-            at = _skip(text, at + 1)
+            mark = _MARK.match(text, end)
+            if mark is None:
+                raise JSONDecodeError("Expecting ',' delimiter", text, end)
+            if mark[1] == "}":
+                return mark.start(1)
+            at = mark.end()
 
     def release(self) -> None:
         """Forgets values and positions; the bytes stay. `splice` must not be called after it."""
@@ -112,6 +119,11 @@ class Document:
         """
         if not edits:
             return [self.data]
+        if len(edits) == 1 and self._text.isascii():
+            ((key, edit),) = edits.items()
+            found = [member for member in self._members if member.key == key]
+            if len(found) == 1 and edit is not REMOVED:
+                return [self.data[: found[0].start], _dump(edit), self.data[found[0].end :]]
         cuts = sorted(self._cuts(edits))
         parts, at = [], 0
         for start, end, text in self._in_bytes(cuts):
@@ -179,6 +191,8 @@ def _size(text: str) -> int:
 
 
 def _dump(value: object) -> bytes:
+    if type(value) is str and value.isascii():
+        return encode_basestring_ascii(value).encode("ascii")
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     try:
         return text.encode("utf-8")
