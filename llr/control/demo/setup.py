@@ -5,7 +5,8 @@ from llr.config.schema import Doc
 from llr.control.demo.turn import MODELS
 
 # No secret: nobody checks it. Clients refuse to start without some key.
-DEMO_KEY = "demo"
+# Not a word that log lines hold: whatever equals a key is blacked out there.
+DEMO_KEY = "no-key-needed"
 # The alias fails over: three models that cannot answer, then one that does.
 FAILOVER = ("overloaded", "rate-limited", "error-in-200", "ok")
 
