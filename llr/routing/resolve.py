@@ -7,6 +7,7 @@ an alias down: it is skipped with a reason, and only a name that leaves nothing 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2s
+from typing import NamedTuple
 
 from llr.base.errors import ErrorKind, GatewayError, fail
 from llr.base.names import AliasId, FormatId, ModelRef
@@ -35,8 +36,7 @@ STRATEGY_NAMES: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Ask:
+class _Ask(NamedTuple):
     """One resolution: the name as asked, the client's wire format, what it wants."""
 
     name: str
