@@ -1,7 +1,8 @@
 """HTTP/1.1 over sockets: a server for `Handler`, a client that is a `Transport`.
 
 Law: h11 parses and writes every head, and sees one only after `head.py` passed its raw bytes; a body, whose framing
-those heads fixed, goes past h11 (`framing.py` in, plain writes out). One coroutine per connection; no timer and no task per request or per chunk.
+those heads fixed, goes past h11 (`framing.py` in, plain writes out). One coroutine per connection; no timer and no
+task per request or per chunk.
 
 server.py      serve(handler, sock, limits) -> Server: accepts, caps, drains
 connection.py  one client connection: head, handler, answer, next

@@ -12,7 +12,8 @@ from llr.wire.http import BrokenBody, Heartbeat, Request, Response
 from tests.net.rig import Raw, connected, echo, serving, soon, until
 
 GET = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n"
-TINY = ServerLimits(head_s=0.05, idle_s=0.05, body_s=0.15, body_gap_s=0.05, write_s=0.1, linger_s=0.1)
+# Long enough for a loaded machine to get a request through, short enough to wait for.
+TINY = ServerLimits(head_s=0.3, idle_s=0.05, body_s=0.15, body_gap_s=0.05, write_s=0.1, linger_s=0.1)
 
 
 class Endless:
@@ -239,13 +240,13 @@ async def test_no_heartbeat_while_the_body_speaks() -> None:
         return b"!"
 
     async def body() -> AsyncIterator[bytes]:
-        end = clock() + 0.2
+        end = clock() + 0.6
         while clock() < end:
             yield b"."
             await asyncio.sleep(0)
 
     async def handler(request: Request) -> Response:
-        return Response(200, [], body(), heartbeat=Heartbeat(0.1, beat))
+        return Response(200, [], body(), heartbeat=Heartbeat(0.5, beat))
 
     async with serving(handler) as (_, port), connected(port) as raw:
         raw.send(GET % 1)
