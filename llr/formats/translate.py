@@ -17,6 +17,7 @@ from llr.formats.cache import CacheHints, apply_hints
 from llr.formats.count import estimate_parts, estimate_request
 from llr.formats.effort import header_effort
 from llr.formats.fields import filtered, named
+from llr.formats.openai_responses.history import refused
 from llr.formats.restore import Restore, needed, restored
 from llr.ir.events import Event, Failed, Finish, PartDelta, PartStart, Start, Usage, UsageSeen, merge_usage
 from llr.ir.loss import Loss, LossLevel
@@ -61,6 +62,8 @@ def encode(
 
     Raises `GatewayError(INVALID_REQUEST)` for what has no equivalent there.
     """
+    if client is FormatId.RESPONSES and upstream.id is not client and (fault := refused(request)) is not None:
+        raise GatewayError(fault)
     thinking = request.options.thinking
     if hints.effort and not thinking.effort:
         options = replace(request.options, thinking=replace(thinking, effort=hints.effort))
