@@ -92,18 +92,21 @@ class _Graph:
         """Notes every target that closes a cycle; iterative, so that long chains cannot exhaust the stack."""
         if start in self.done:
             return
-        path, stack = [start], [iter(self.edges.get(start, []))]
+        path, on_path, stack = [start], {start}, [iter(self.edges.get(start, []))]
         while stack:
             step = next(stack[-1], None)
             if step is None:
                 stack.pop()
-                self.done.add(path.pop())
+                node = path.pop()
+                on_path.discard(node)
+                self.done.add(node)
                 continue
             node, via = step
-            if node in path:
+            if node in on_path:
                 self.closing.append((via, [*path[path.index(node) :], node]))
             elif node not in self.done:
                 path.append(node)
+                on_path.add(node)
                 stack.append(iter(self.edges.get(node, [])))
 
 
@@ -193,24 +196,28 @@ def _serves(ref: str, names: Names) -> bool:
 
 
 def _reachable(kept: Mapping[str, list[TargetEntry]], names: Names) -> set[str]:
-    """Returns the aliases that lead to at least one model that serves."""
+    """Returns the aliases that lead to at least one model that serves, found backwards from those that name one."""
+    above: dict[str, list[str]] = {}
     found: set[str] = set()
-    grew = True
-    while grew:
-        grew = False
-        for own, targets in kept.items():
-            if own not in found and any(_leads(item.target.ref, found, names) for item in targets):
+    for own, targets in kept.items():
+        for item in targets:
+            parsed = parse_ref(item.target.ref)
+            if isinstance(parsed, ToAlias):
+                above.setdefault(parsed.id, []).append(own)
+            elif parsed is not None and _answers(parsed, names):
                 found.add(own)
-                grew = True
+    waiting = list(found)
+    while waiting:
+        for own in above.get(waiting.pop(), []):
+            if own not in found:
+                found.add(own)
+                waiting.append(own)
     return found
 
 
-def _leads(ref: str, reached: set[str], names: Names) -> bool:
-    parsed = parse_ref(ref)
-    if isinstance(parsed, Direct):
-        serving = names.serving.get(names.canonical.get(parsed.text, ""))
-        return serving is not None and formats_meet(*serving)
-    return parsed is not None and parsed.id in reached
+def _answers(ref: Direct, names: Names) -> bool:
+    serving = names.serving.get(names.canonical.get(ref.text, ""))
+    return serving is not None and formats_meet(*serving)
 
 
 def link_fallbacks(entry: ProviderEntry, names: Names) -> Provider | None:

@@ -4,10 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llr.config.document import MAX_DEPTH, DocumentError, clone, read_document, write_document
+
+STEADY = settings(deadline=None, derandomize=True)
 
 objects = st.dictionaries(
     st.text(max_size=6),
@@ -24,6 +26,7 @@ objects = st.dictionaries(
 )
 
 
+@STEADY
 @given(objects)
 def test_what_is_written_reads_back(doc: dict[str, Any]) -> None:
     data = write_document(doc)
@@ -113,6 +116,7 @@ def test_the_deepest_allowed_document_is_written() -> None:
     assert json.loads(write_document(doc)) == doc
 
 
+@STEADY
 @given(st.binary(max_size=60))
 def test_any_bytes_give_a_value_or_a_place(data: bytes) -> None:
     problem = None

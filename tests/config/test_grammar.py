@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llr.config import grammar
 from llr.config.grammar import Direct, ToAlias
+
+STEADY = settings(deadline=None, derandomize=True)
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,7 @@ def test_references(ref: str, parsed: Any) -> None:
     assert grammar.parse_ref(ref) == parsed
 
 
+@STEADY
 @given(st.text(max_size=20))
 def test_a_parsed_reference_reads_back(text: str) -> None:
     parsed = grammar.parse_ref(text)
@@ -108,6 +111,7 @@ def test_urls(text: Any, normal: str) -> None:
     assert grammar.url(text) == normal
 
 
+@STEADY
 @given(st.text(max_size=40))
 def test_no_url_text_raises_and_normal_form_is_stable(text: str) -> None:
     for candidate in (text, f"https://{text}", f"https://h/{text}"):
