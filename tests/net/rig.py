@@ -84,9 +84,10 @@ class Raw:
         if method == "HEAD" or status in (100, 204, 304):
             return Reply(status, headers, b"")
         if headers.get(b"transfer-encoding"):
-            body = b""
+            chunks = []
             while data := await self.chunk():
-                body += data
+                chunks.append(data)
+            body = b"".join(chunks)
         elif (length := headers.get(b"content-length")) is not None:
             body = await asyncio.wait_for(self.reader.readexactly(int(length)), PATIENCE_S)
         else:
