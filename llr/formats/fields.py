@@ -7,12 +7,13 @@ as the same object.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from llr.base.errors import ErrorKind, fail
 from llr.base.names import FormatId
 from llr.formats.base import Target
 from llr.formats.reading import NOTE, words
 from llr.ir.loss import Loss, LossLevel
 from llr.ir.parts import Extras
-from llr.ir.request import Options
+from llr.ir.request import ChatRequest, Options
 
 # Losses of options are noted under this prefix and get the client's own field name in `named`.
 OPTION = "options."
@@ -97,6 +98,17 @@ def luggage_losses(extras: Extras, own: FormatId, at: str = "") -> list[Loss]:
     return losses
 
 
+def schema_losses(removed: Iterable[str], at: str, why: str, level: LossLevel = LossLevel.WARN) -> list[Loss]:
+    """Returns a loss for each schema path ("$.properties.a.format") that was taken away from what stands at `at`."""
+    return [Loss(f"{at}{path[1:]}", path.rpartition(".")[2], why, level) for path in removed]
+
+
+def refuse_choices(request: ChatRequest) -> None:
+    """Raises `GatewayError(INVALID_REQUEST)` when the client wants several choices: only Chat can give them."""
+    if request.options.n is not None and request.options.n > 1:
+        raise fail(ErrorKind.INVALID_REQUEST, "more than one choice: the model behind this name gives one", param="n")
+
+
 def named(losses: Iterable[Loss], client: FormatId) -> tuple[Loss, ...]:
     """Returns the losses with options called as the client's format calls them, each once."""
     names = _CLIENT_NAMES.get(client, {})
@@ -105,7 +117,8 @@ def named(losses: Iterable[Loss], client: FormatId) -> tuple[Loss, ...]:
         path = loss.path
         if path.startswith(OPTION):
             option = path[len(OPTION) :]
-            path = names.get(option, option)
+            option, dot, rest = option.partition(".")
+            path = names.get(option, option) + dot + rest
             loss = Loss(path, path if loss.what == option else loss.what, loss.why, loss.level)
         out.setdefault((path, loss.what), loss)
     return tuple(out.values())

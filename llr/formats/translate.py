@@ -16,7 +16,7 @@ from llr.formats.base import Encoded, Format, Meta, Target
 from llr.formats.cache import CacheHints, apply_hints
 from llr.formats.count import estimate_parts, estimate_request
 from llr.formats.effort import header_effort
-from llr.formats.fields import filtered, named
+from llr.formats.fields import filtered, named, refuse_choices
 from llr.formats.openai_responses.history import refused
 from llr.formats.restore import Restore, needed, restored
 from llr.ir.events import Event, Failed, Finish, PartDelta, PartStart, Start, Usage, UsageSeen, merge_usage
@@ -64,6 +64,8 @@ def encode(
     """
     if client is FormatId.RESPONSES and upstream.id is not client and (fault := refused(request)) is not None:
         raise GatewayError(fault)
+    if upstream.id not in (FormatId.CHAT, FormatId.COMPLETIONS) and upstream.id is not client:
+        refuse_choices(request)
     thinking = request.options.thinking
     if hints.effort and not thinking.effort:
         options = replace(request.options, thinking=replace(thinking, effort=hints.effort))

@@ -85,7 +85,7 @@ def chat(*chunks: dict[str, Any], done: bool = True) -> bytes:
 
 # -- random answers and histories -------------------------------------------------------------------------------------
 
-words = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=12)
+words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12)
 spoken = words.map(lambda text: text + "x")
 names = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
 wild_names = st.one_of(names, st.text("abc.: /é_-", min_size=1, max_size=80))

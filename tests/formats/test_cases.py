@@ -25,17 +25,21 @@ from .strict import (
 )
 
 MARK = {"type": "ephemeral"}
+# Bodies of tests are written as plain dictionaries; JSON as a type would want each of them spelt out.
+to_target: Any = translate.request
+to_client: Any = translate.response
+as_stream: Any = translate.replay_body
 
 
 def to_chat(body: dict[str, Any], target: Target = GPT, **hints: Any) -> dict[str, Any]:
     full = {"model": "m", "max_tokens": 64, **body}
-    made = translate.request(full, FORMATS[A], FORMATS[C], target, **hints).body
+    made: dict[str, Any] = to_target(full, FORMATS[A], FORMATS[C], target, **hints).body
     check_chat_request(made)
     return made
 
 
 def to_messages(body: dict[str, Any], target: Target = CLAUDE, **hints: Any) -> dict[str, Any]:
-    made = translate.request({"model": "m", **body}, FORMATS[C], FORMATS[A], target, **hints).body
+    made: dict[str, Any] = to_target({"model": "m", **body}, FORMATS[C], FORMATS[A], target, **hints).body
     check_messages_request(made)
     return made
 
@@ -76,7 +80,7 @@ START = (
     {"message": {"id": "msg_7", "model": "real", "usage": {"input_tokens": 11, "output_tokens": 1}}},
 )
 TEXT = ("content_block_start", {"index": 0, "content_block": {"type": "text", "text": ""}})
-STOP = ("message_stop", {})
+STOP: tuple[str, dict[str, Any]] = ("message_stop", {})
 
 
 def text(piece: str, index: int = 0) -> tuple[str, dict[str, Any]]:
@@ -196,7 +200,7 @@ def test_cache_marks_a_chat_server_does_not_take_are_named() -> None:
         "max_tokens": 9,
         "messages": [{"role": "user", "content": [{"type": "text", "text": "a", "cache_control": MARK}]}],
     }
-    encoded = translate.request(body, FORMATS[A], FORMATS[C], GPT)
+    encoded = to_target(body, FORMATS[A], FORMATS[C], GPT)
     assert [(loss.path, loss.level) for loss in encoded.losses] == [
         ("messages[0].content[0].cache_control", LossLevel.SILENT)
     ]
@@ -225,7 +229,7 @@ def test_trailing_assistant_with_calls_or_visible_text_kept_and_empty_one_in_the
 
 
 def test_missing_tool_responses_filled_for_partially_answered_parallel_calls() -> None:
-    uses = [{"type": "tool_use", "id": each, "name": "f", "input": {}} for each in ("a", "b", "c")]
+    uses: list[Any] = [{"type": "tool_use", "id": each, "name": "f", "input": {}} for each in ("a", "b", "c")]
     body = {
         "messages": [
             {"role": "user", "content": "go"},
@@ -390,7 +394,7 @@ def test_structured_output_by_an_answer_tool_where_it_has_not_and_its_input_is_t
         "messages": [{"role": "user", "content": "x"}],
     }
     target = Target("claude-3-5-haiku")
-    encoded = translate.request(body, FORMATS[C], FORMATS[A], target)
+    encoded = to_target(body, FORMATS[C], FORMATS[A], target)
     assert encoded.body["tool_choice"] == {"type": "tool", "name": "json_output"}
     way = meta(A, asked(C, body), tool_names=encoded.tool_names)
     use = {"type": "tool_use", "id": "t", "name": "json_output", "input": {"a": "b"}}
@@ -400,7 +404,7 @@ def test_structured_output_by_an_answer_tool_where_it_has_not_and_its_input_is_t
         "stop_reason": "tool_use",
         "usage": {"input_tokens": 1, "output_tokens": 1},
     }
-    made = translate.response(answer, FORMATS[C], FORMATS[A], way)
+    made = to_client(answer, FORMATS[C], FORMATS[A], way)
     choice: Any = made["choices"]
     assert json.loads(choice[0]["message"]["content"]) == {"a": "b"}
     assert choice[0]["finish_reason"] == "stop"
@@ -437,7 +441,7 @@ def test_free_text_tools_are_functions_elsewhere_and_come_back_as_free_text() ->
             {"role": "tool", "tool_call_id": "c", "content": "ok"},
         ],
     }
-    encoded = translate.request(body, FORMATS[C], FORMATS[A], CLAUDE)
+    encoded = to_target(body, FORMATS[C], FORMATS[A], CLAUDE)
     check_messages_request(encoded.body)
     tool: Any = encoded.body["tools"]
     assert tool[0]["input_schema"]["required"] == ["input"]
@@ -446,9 +450,7 @@ def test_free_text_tools_are_functions_elsewhere_and_come_back_as_free_text() ->
     assert messages[1]["content"][0]["input"] == {"input": "*** a"}
     use = {"type": "tool_use", "id": "t", "name": "patch", "input": {"input": 'say "hi"\n'}}
     way = meta(A, asked(C, body), tool_names=encoded.tool_names)
-    made: Any = translate.response(
-        {"id": "m", "content": [use], "stop_reason": "tool_use"}, FORMATS[C], FORMATS[A], way
-    )
+    made: Any = to_client({"id": "m", "content": [use], "stop_reason": "tool_use"}, FORMATS[C], FORMATS[A], way)
     assert made["choices"][0]["message"]["tool_calls"][0]["custom"] == {"name": "patch", "input": 'say "hi"\n'}
 
 
@@ -463,7 +465,7 @@ def test_tool_names_are_made_legal_and_given_back() -> None:
             {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "a.b", "input": {}}]},
         ],
     }
-    encoded = translate.request(body, FORMATS[A], FORMATS[C], GPT)
+    encoded = to_target(body, FORMATS[A], FORMATS[C], GPT)
     check_chat_request(encoded.body)
     tools: Any = encoded.body["tools"]
     names = [tool["function"]["name"] for tool in tools]
@@ -477,7 +479,7 @@ def test_tool_names_are_made_legal_and_given_back() -> None:
             "id": "c",
             "choices": [{"message": {"tool_calls": [{"id": "i", "function": {"name": sent, "arguments": "{}"}}]}}],
         }
-        made: Any = translate.response(answer, FORMATS[A], FORMATS[C], way)
+        made: Any = to_client(answer, FORMATS[A], FORMATS[C], way)
         assert made["content"][0]["name"] == original
 
 
@@ -541,7 +543,7 @@ def test_mcp_servers_are_a_loss_that_changes_meaning() -> None:
         "mcp_servers": [{"url": "x"}],
         "messages": [{"role": "user", "content": "x"}],
     }
-    encoded = translate.request(body, FORMATS[A], FORMATS[C], GPT)
+    encoded = to_target(body, FORMATS[A], FORMATS[C], GPT)
     assert [(loss.path, loss.level) for loss in encoded.losses] == [("mcp_servers", LossLevel.REJECT)]
     fault = translate.strict_fault(encoded.losses)
     assert fault is not None
@@ -557,7 +559,7 @@ def test_losses_carry_the_clients_own_names_and_paths() -> None:
             {"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "A", "format": "wav"}}]}
         ],
     }
-    encoded = translate.request(body, FORMATS[C], FORMATS[A], CLAUDE)
+    encoded = to_target(body, FORMATS[C], FORMATS[A], CLAUDE)
     assert {(loss.path, loss.level) for loss in encoded.losses} == {
         ("seed", LossLevel.SILENT),
         ("logprobs", LossLevel.WARN),
@@ -571,7 +573,7 @@ def test_losses_carry_the_clients_own_names_and_paths() -> None:
 def chat_answer(message: dict[str, Any], reason: str | None = "stop", **fields: Any) -> dict[str, Any]:
     """What a Messages client sees of a whole Chat answer."""
     body = {"id": "chatcmpl-1", "model": "real", "choices": [{"index": 0, "message": message, "finish_reason": reason}]}
-    made = translate.response({**body, **fields}, FORMATS[A], FORMATS[C], meta(C))
+    made: dict[str, Any] = to_client({**body, **fields}, FORMATS[A], FORMATS[C], meta(C))
     check_messages_body(made)
     return made
 
@@ -648,7 +650,7 @@ def test_a_refusal_is_text_with_stop_reason_refusal() -> None:
     made: Any = chat_answer({"content": None, "refusal": "I can't."})
     assert made["content"] == [{"type": "text", "text": "I can't."}]
     assert made["stop_reason"] == "refusal"
-    back: Any = translate.response(made, FORMATS[C], FORMATS[A], meta(A))
+    back: Any = to_client(made, FORMATS[C], FORMATS[A], meta(A))
     assert back["choices"][0]["finish_reason"] == "content_filter"
 
 
@@ -666,7 +668,7 @@ STOP_REASONS = {
 @pytest.mark.parametrize("reason", STOP_REASONS)
 def test_wrong_stop_reason_matrix_messages_to_chat(reason: str) -> None:
     body = {"id": "msg_1", "content": [{"type": "text", "text": "x"}], "stop_reason": reason}
-    made: Any = translate.response(body, FORMATS[C], FORMATS[A], meta(A))
+    made: Any = to_client(body, FORMATS[C], FORMATS[A], meta(A))
     check_chat_body(made)
     assert made["choices"][0]["finish_reason"] == STOP_REASONS[reason]
     seen = messages_stream(events(START, TEXT, text("x"), end(), finished(reason), STOP))
@@ -852,7 +854,7 @@ def test_peer_7_deepseek_reasoning_comes_back_on_tool_turns() -> None:
             }
         ],
     }
-    seen: Any = translate.response(answer, FORMATS[A], FORMATS[C], way)
+    seen: Any = to_client(answer, FORMATS[A], FORMATS[C], way)
     history = {
         "model": "m",
         "max_tokens": 9,
@@ -863,9 +865,9 @@ def test_peer_7_deepseek_reasoning_comes_back_on_tool_turns() -> None:
         ],
     }
     for target, expected in ((Target("m", issuer="prov"), "because"), (Target("m", issuer="other"), None)):
-        made: Any = translate.request(history, FORMATS[A], FORMATS[C], target, keys=(KEY,)).body
+        made: Any = to_target(history, FORMATS[A], FORMATS[C], target, keys=(KEY,)).body
         assert made["messages"][1].get("reasoning_content") == expected
-    forged = translate.request(history, FORMATS[A], FORMATS[C], Target("m", issuer="prov"), keys=(b"other",)).body
+    forged = to_target(history, FORMATS[A], FORMATS[C], Target("m", issuer="prov"), keys=(b"other",)).body
     messages: Any = forged["messages"]
     assert "reasoning_content" not in messages[1]
 
@@ -873,19 +875,15 @@ def test_peer_7_deepseek_reasoning_comes_back_on_tool_turns() -> None:
 def test_peer_35_thinking_after_a_switch_of_vendors_is_dropped_not_forged_and_comes_back_to_its_own() -> None:
     thinking = {"type": "thinking", "thinking": "t", "signature": "sig-of-claude"}
     answer = {"id": "m", "content": [thinking, {"type": "text", "text": "x"}], "stop_reason": "end_turn"}
-    seen: Any = translate.response(answer, FORMATS[C], FORMATS[A], meta(A))
+    seen: Any = to_client(answer, FORMATS[C], FORMATS[A], meta(A))
     message = seen["choices"][0]["message"]
     assert message["reasoning_content"] == "t"
     body = {"model": "m", "messages": [{"role": "user", "content": "a"}, message, {"role": "user", "content": "b"}]}
-    own: Any = translate.request(
-        body, FORMATS[C], FORMATS[A], Target("claude-opus-4-5", issuer="prov"), keys=(KEY,)
-    ).body
+    own: Any = to_target(body, FORMATS[C], FORMATS[A], Target("claude-opus-4-5", issuer="prov"), keys=(KEY,)).body
     assert own["messages"][1]["content"][0] == thinking
-    other: Any = translate.request(
-        body, FORMATS[C], FORMATS[A], Target("claude-opus-4-5", issuer="else"), keys=(KEY,)
-    ).body
+    other: Any = to_target(body, FORMATS[C], FORMATS[A], Target("claude-opus-4-5", issuer="else"), keys=(KEY,)).body
     assert other["messages"][1]["content"] == "x"
-    chat_again: Any = translate.request(body, FORMATS[C], FORMATS[L], GPT, keys=(KEY,)).body
+    chat_again: Any = to_target(body, FORMATS[C], FORMATS[L], GPT, keys=(KEY,)).body
     assert "sig-of-claude" not in json.dumps(chat_again)
 
 
@@ -960,11 +958,8 @@ def test_a_json_answer_to_a_stream_request_becomes_a_stream() -> None:
     raw = json.dumps(body).encode()
     out = b"".join([*stage.feed(raw[:9]), *stage.feed(raw[9:]), *stage.finish()])
     assert blocks_of(check_messages_stream(out))[0]["said"] == "hi"
-    assert (
-        blocks_of(check_messages_stream(translate.replay_body(body, FORMATS[A], FORMATS[C], meta(C))))[0]["said"]
-        == "hi"
-    )
-    failed = translate.replay_body({"error": {"message": "no"}}, FORMATS[A], FORMATS[C], meta(C))
+    assert blocks_of(check_messages_stream(as_stream(body, FORMATS[A], FORMATS[C], meta(C))))[0]["said"] == "hi"
+    failed = as_stream({"error": {"message": "no"}}, FORMATS[A], FORMATS[C], meta(C))
     assert b"event: error" in failed
 
 
@@ -980,11 +975,11 @@ def test_a_stream_answer_to_a_plain_request_becomes_json() -> None:
 
 def test_legacy_completions_are_one_user_turn_and_answered_as_text() -> None:
     body = {"model": "m", "prompt": ["say hi"], "max_tokens": 5, "stop": "x"}
-    made: Any = translate.request(body, FORMATS[L], FORMATS[A], CLAUDE).body
+    made: Any = to_target(body, FORMATS[L], FORMATS[A], CLAUDE).body
     assert made["messages"] == [{"role": "user", "content": "say hi"}]
     assert made["stop_sequences"] == ["x"]
     answer = {"id": "msg_1", "content": [{"type": "text", "text": "hi"}], "stop_reason": "max_tokens"}
-    seen: Any = translate.response(answer, FORMATS[L], FORMATS[A], meta(A, asked(L, body)))
+    seen: Any = to_client(answer, FORMATS[L], FORMATS[A], meta(A, asked(L, body)))
     assert seen["object"] == "text_completion"
     assert seen["id"].startswith("cmpl-")
     assert seen["choices"][0] == {"text": "hi", "index": 0, "logprobs": None, "finish_reason": "length"}

@@ -19,7 +19,7 @@ from llr.formats.base import Encoded, Target
 from llr.formats.cache import limit_marks
 from llr.formats.carrier import fits
 from llr.formats.effort import DEFAULT_MAX_TOKENS, ThinkingPlan, plan_thinking
-from llr.formats.fields import luggage_losses, option_losses, passthrough
+from llr.formats.fields import luggage_losses, option_losses, passthrough, refuse_choices, schema_losses
 from llr.formats.foreign import plain_text
 from llr.formats.models_rules import MessagesRules
 from llr.formats.reading import bag, count, table, text, unload
@@ -98,8 +98,7 @@ def encode_request(request: ChatRequest, target: Target) -> Encoded:
 
 
 def _refuse(request: ChatRequest) -> None:
-    if request.options.n is not None and request.options.n > 1:
-        raise fail(ErrorKind.INVALID_REQUEST, "more than one choice: the model behind this name gives one", param="n")
+    refuse_choices(request)
     if request.previous_response_id:
         raise fail(
             ErrorKind.INVALID_REQUEST,
@@ -220,7 +219,7 @@ def _output(work: _Work, body: dict[str, Any]) -> None:
             config["format"] = {"type": "json_schema", "schema": output.schema}
         elif work.rules.structured:
             schema, removed = clean(object_schema(output.schema), MESSAGES_STRICT)
-            work.losses += [Loss("options.output", path, "moved into the description") for path in removed]
+            work.losses += schema_losses(removed, "options.output", "moved into the description")
             config["format"] = {"type": "json_schema", "schema": schema}
         else:
             work.json_tool = True
@@ -259,7 +258,7 @@ def _function(work: _Work, tool: Tool) -> dict[str, Any]:
     schema = form.parameters
     if not work.own:
         schema, removed = clean(object_schema(schema), MESSAGES_TOOL)
-        work.losses += [Loss(tool.at, path, "not allowed at the top of a tool's schema") for path in removed]
+        work.losses += schema_losses(removed, tool.at, "not allowed at the top of a tool's schema")
     encoded: dict[str, Any] = {"name": work.names.sent(form.name, form.namespace)}
     if form.description:
         encoded["description"] = form.description

@@ -13,7 +13,7 @@ from llr.base.names import FormatId
 from llr.formats.base import Encoded, Target
 from llr.formats.cache import mark_of
 from llr.formats.effort import openai_effort
-from llr.formats.fields import luggage_losses, option_losses, passthrough
+from llr.formats.fields import luggage_losses, option_losses, passthrough, schema_losses
 from llr.formats.foreign import BILLING_LINE, plain_text
 from llr.formats.models_rules import openai_reasoning
 from llr.formats.openai_chat.parts import CHAT, LEGACY, attach, text_part
@@ -206,7 +206,7 @@ def _output(work: _Work, body: dict[str, Any]) -> None:
         strict = True if strict is None and output.schema is not None else strict
         rule = OPENAI_STRICT if strict else OPENAI_TOOL
         schema, removed = clean(object_schema(schema), rule)
-        work.losses += [Loss("options.output", path, "not allowed in a strict schema") for path in removed]
+        work.losses += schema_losses(removed, "options.output", "not allowed in a strict schema")
     form: dict[str, Any] = {"name": output.name or "output"}
     if output.description:
         form["description"] = output.description
@@ -275,7 +275,7 @@ def _function(work: _Work, tool: Tool) -> dict[str, Any]:
         schema: Any = form.parameters
         if not work.own:
             schema, removed = clean(object_schema(schema), OPENAI_TOOL)
-            work.losses += [Loss(tool.at, path, "not taken by every server", LossLevel.SILENT) for path in removed]
+            work.losses += schema_losses(removed, tool.at, "not taken by every server", LossLevel.SILENT)
         function["parameters"] = schema
     if form.strict is not None and (work.own or work.flag("strict_tools") is not False):
         function["strict"] = form.strict
@@ -298,6 +298,7 @@ def _server_tool(work: _Work, tool: ServerTool, body: dict[str, Any]) -> dict[st
         if work.flag("web_search") is True:
             body["web_search_options"] = _search_options(tool)
             return None
+        work.lose(tool.at, tool.type, "a function here: whoever runs it searches", LossLevel.SILENT)
         return _tool(work, search_function(tool))
     work.lose(tool.at, tool.type, f"only {tool.format} can run this tool", LossLevel.REJECT)
     return None
