@@ -18,6 +18,7 @@ from llr.formats.gemini import parts_out
 from llr.formats.gemini.models import Rules
 from llr.formats.gemini.parts_in import OWN
 from llr.formats.ids import CallIds
+from llr.formats.repair import NO_THINKING_HISTORY
 from llr.formats.tool_names import ToolNames
 from llr.formats.toolforms import arguments_object, wrapped
 from llr.ir.loss import Loss, LossLevel
@@ -157,9 +158,10 @@ class Conversation:
 
     def _thought(self, part: Reasoning, parts: list[JSON]) -> str:
         """Adds a thought of this vendor's and returns a signature that waits for the call after it."""
-        sealed = part.seal is not None and fits(part.seal, OWN, self.target.issuer)
+        refused = NO_THINKING_HISTORY in self.target.learned
+        sealed = not refused and part.seal is not None and fits(part.seal, OWN, self.target.issuer)
         signature = reading.text(part.seal.data) if sealed and part.seal is not None else ""
-        if self.own and (signature or part.seal is None):
+        if self.own and not refused and (signature or part.seal is None):
             out: dict[str, JSON] = {"text": part.text, "thought": True}
             if signature:
                 out["thoughtSignature"] = signature

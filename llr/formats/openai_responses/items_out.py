@@ -17,6 +17,7 @@ from llr.formats.foreign import opaque_text
 from llr.formats.ids import CallIds
 from llr.formats.openai_responses import content_out
 from llr.formats.openai_responses.content_in import OWN, PART_PREFIXES
+from llr.formats.repair import NO_THINKING_HISTORY
 from llr.formats.tool_names import ToolNames
 from llr.formats.toolforms import arguments_object
 from llr.ir.loss import Loss, LossLevel
@@ -219,8 +220,9 @@ class ItemWriter:
 
     def _reasoning(self, part: Reasoning) -> None:
         note: Mapping[str, Any] | None = reading.bag(part.extras, OWN).get("~item")
-        sealed = part.seal is not None and fits(part.seal, OWN, self.target.issuer)
-        if not sealed and (note is None or part.seal is not None or note.get("~sealed")):
+        refused = NO_THINKING_HISTORY in self.target.learned
+        sealed = not refused and part.seal is not None and fits(part.seal, OWN, self.target.issuer)
+        if refused or (not sealed and (note is None or part.seal is not None or note.get("~sealed"))):
             self.losses.append(Loss(part.at, "reasoning", "its issuer is another vendor", LossLevel.SILENT))
             return
         out: dict[str, JSON] = {"type": "reasoning"}

@@ -78,10 +78,11 @@ class StreamDecoder:
         return out
 
     def _event(self, event: SSEEvent) -> None:
-        if self._ended or event.data.strip() in (b"", b"[DONE]"):
+        data = event.data
+        if self._ended or not data or data == b"[DONE]":
             return
         try:
-            fields = loads(event.data)
+            fields = loads(data)
         except InvalidJSON:
             return
         if not isinstance(fields, dict):
@@ -258,7 +259,9 @@ class StreamDecoder:
         return Refusal("", extras) if refusal else Text("", (), extras)
 
     def _content_key(self, fields: Mapping[str, Any]) -> Key:
-        place = fields.get("content_index")
+        number, place = fields.get("output_index"), fields.get("content_index")
+        if isinstance(number, int) and isinstance(place, int):
+            return (number, place)
         return (self._number(fields), place if isinstance(place, int) else 0)
 
     def _part_added(self, fields: Mapping[str, Any]) -> None:
