@@ -132,6 +132,7 @@ def _set_up(args: Namespace, context: Context, prepared: Prepared, address: Addr
         lock.release()
         raise
     host, port = listener.address_of(sockets[0])
+    now = time.time()
     launch = prepared.launch_on(address.host if address.host != "localhost" else host)
     cli_path = context.env.get("LLM_ROUTER_CLI_PATH") or code.launcher.path
     told = Instance(
@@ -144,7 +145,7 @@ def _set_up(args: Namespace, context: Context, prepared: Prepared, address: Addr
         require_auth=launch.require_auth,
         managed_by_startup=context.env.get("LLM_ROUTER_MANAGED_BY_STARTUP") == "1",
         cli_path=cli_path,
-        started_at=_iso(time.time()),
+        started_at=_iso(now),
         version=__version__,
         nonce=secrets.token_hex(16),
         supervisor_pid=os.getpid() if args.workers > 1 else None,
@@ -163,6 +164,7 @@ def _set_up(args: Namespace, context: Context, prepared: Prepared, address: Addr
         drain_s=prepared.settings.drain_timeout_s,
         handover_drain_s=prepared.settings.handover_drain_timeout_s,
         binary_watch_s=prepared.settings.binary_watch_interval_s,
+        began_at=now,
     )
     return _Run(plan, Hold(sockets, endpoint, lock), code, launch, make_log(launch))
 

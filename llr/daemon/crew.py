@@ -36,8 +36,8 @@ class Crew:
 
     @property
     def all_ready(self) -> bool:
-        """Returns whether there are workers and each of them serves."""
-        return bool(self.workers) and len(self.ready) == len(self.workers)
+        """Returns whether as many workers as there should be serve."""
+        return len(self.ready) == len(self.workers) == max(self._plan.workers, 1)
 
     async def start(self, source: Source, count: int) -> tuple[list[Worker], str | None]:
         """Returns the ready workers, or none and the reason why they did not get ready. They are not taken on yet."""

@@ -34,6 +34,7 @@ class Plan:
     handover_drain_s: float = 3600.0
     ready_s: float = 12.0
     binary_watch_s: float = 15.0
+    began_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ def _plan(raw: Mapping[str, JSON]) -> Plan:
         handover_drain_s=_seconds(raw.get("handover_drain_s"), 3600.0),
         ready_s=_seconds(raw.get("ready_s"), 12.0),
         binary_watch_s=_seconds(raw.get("binary_watch_s"), 15.0),
+        began_at=_seconds(raw.get("began_at"), 0.0),
     )
 
 

@@ -77,7 +77,6 @@ class Supervisor:
         self._ended: asyncio.Future[int] | None = None
         self._stopping = False
         self._handing_over = False
-        self._began = time.time()
 
     # --- life -------------------------------------------------------------------------------------------------
 
@@ -255,17 +254,18 @@ class Supervisor:
         for worker in old:
             self._retiring.remove(worker)
             await self._absorb(worker.state, self.crew.workers)
-        if not self._retiring and not self._draining and not self._stopping:
-            await self._become_new()
+        await self._become_new()
 
     async def _become_new(self) -> None:
         """Replaces this process's own image by the new code; pid, sockets, lock and workers stay."""
-        if not self.crew.all_ready:
+        while self._busy():  # noqa: ASYNC110 (several things are waited for, none has an event)
+            await asyncio.sleep(0.01)
+        if self._retiring or self._draining or self._stopping:
+            # Whoever drains last comes here again.
             return
+        # From here on nothing is awaited: what is passed on must be what there is.
         kept = self._kept()
         command = self.source.command(self.plan.parent_args)
-        while self._control is not None and self._control.requests:  # noqa: ASYNC110 (the server has no event for it)
-            await asyncio.sleep(0.01)
         self.log.event("renewing", pid=os.getpid())
         signals.hold()
         try:
@@ -274,6 +274,13 @@ class Supervisor:
         except OSError as exc:
             signals.release()
             self.log.error("not-renewed", reason=exc.strerror or str(exc))
+
+    def _busy(self) -> bool:
+        """Returns whether an exec would lose a question, a hand-over, or a worker that is only just starting."""
+        if self._stopping:
+            return False
+        asked = self._control is not None and self._control.connections > 0
+        return asked or self._handing_over or not self.crew.all_ready
 
     def _kept(self) -> Kept:
         copy = self.source.copy
@@ -346,7 +353,7 @@ class Supervisor:
             "pid": os.getpid(),
             "version": __version__,
             "origin": self.plan.instance.origin,
-            "uptimeSeconds": round(time.time() - self._began, 3),
+            "uptimeSeconds": round(time.time() - self.plan.began_at, 3),
             "processes": processes,
             "draining": len(self._retiring) + len(self._draining),
         }

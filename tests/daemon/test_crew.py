@@ -45,7 +45,7 @@ class Stage:
         self.mode = folder / "mode"
         self.behave("serves")
         self.sockets = listener.bind(Address("127.0.0.1", 0))
-        self.plan = Plan("", Instance(1), worker_args=(str(self.mode),), ready_s=10.0)
+        self.plan = Plan("", Instance(1), worker_args=(str(self.mode),), workers=2, ready_s=10.0)
         self.said = io.StringIO()
         self.source = Source(Launcher(sys.executable, ("-I", "-S"), ("-c", STAND_IN)))
         self.crew = Crew(self.plan, self.sockets, Log(self.said))
