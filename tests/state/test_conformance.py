@@ -4,6 +4,7 @@ import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,28 +24,36 @@ def free_port() -> int:
         return port
 
 
-def start_redis(port: int, folder: Path) -> "subprocess.Popen[bytes]":
+@contextmanager
+def redis_server(port: int, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """A `redis-server` that keeps nothing and is gone afterwards."""
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
+    try:
+        deadline = time.monotonic() + 20
+        while not _listens(port):
+            assert server.poll() is None, "redis-server ended"
+            assert time.monotonic() < deadline, "redis-server did not start"
             time.sleep(0.02)
-        else:
-            return server
-    server.kill()
-    raise RuntimeError("redis-server did not start")
+        yield server
+    finally:
+        server.kill()
+        server.wait(20)
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="session")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port = free_port()
-    server = start_redis(port, tmp_path_factory.mktemp("redis"))
-    yield f"redis://127.0.0.1:{port}/0"
-    server.terminate()
-    server.wait(20)
+    with redis_server(port, tmp_path_factory.mktemp("redis")):
+        yield f"redis://127.0.0.1:{port}/0"
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from llr.state.resilient import Resilient, StoreError
 from llr.state.sqlite import SqliteStore
 from llr.state.store import BucketKey, Clear, Fail, Keys, Lease, Op, Recover, Reserve, SetCursor, Snapshot
 from llr.testing import FakeClock
-from tests.state.test_conformance import free_port, start_redis
+from tests.state.test_conformance import free_port, redis_server
 
 NOW = 1_772_293_357.0
 KEY = "candidate:a%2Fm@openai"
@@ -134,36 +134,31 @@ async def test_a_broken_database_is_opened_again(tmp_path: Path) -> None:
 
 @pytest.mark.needs("redis-server")
 async def test_a_dead_redis_never_fails_a_request(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    port = free_port()
-    server = start_redis(port, tmp_path)
-    clock = FakeClock(NOW)
-    store = open_store("redis", url=f"redis://nobody:hunter2hunter2@127.0.0.1:{port}/0", clock=clock)
-    assert isinstance(store, Resilient)
-    # The server knows no such user: the refusal degrades, and never shows the password.
-    assert await store.apply([SetCursor("route:a", 1)], now=NOW) == (True,)
-    assert store.degraded
-    assert "hunter2" not in caplog.text
-    await store.aclose()
-    store = open_store("redis", url=f"redis://127.0.0.1:{port}/0", clock=clock)
-    assert isinstance(store, Resilient)
-    await store.apply([SetCursor("route:a", 1)], now=NOW)
-    assert not store.degraded
-    server.kill()
-    server.wait(20)
+    port, clock = free_port(), FakeClock(NOW)
+    with redis_server(port, tmp_path) as server:
+        store = open_store("redis", url=f"redis://nobody:hunter2hunter2@127.0.0.1:{port}/0", clock=clock)
+        assert isinstance(store, Resilient)
+        # The server knows no such user: the refusal degrades, and never shows the password.
+        assert await store.apply([SetCursor("route:a", 1)], now=NOW) == (True,)
+        assert store.degraded
+        assert "hunter2" not in caplog.text
+        await store.aclose()
+        store = open_store("redis", url=f"redis://127.0.0.1:{port}/0", clock=clock)
+        assert isinstance(store, Resilient)
+        await store.apply([SetCursor("route:a", 1)], now=NOW)
+        assert not store.degraded
+        server.kill()
+        server.wait(20)
     started = time.monotonic()
     assert (await store.read(Keys(("route:a",)), now=NOW)).cursors == {}
     assert await store.apply([SetCursor("route:a", 5)], now=NOW) == (True,)
     assert store.degraded
     assert time.monotonic() - started < 5
-    server = start_redis(port, tmp_path)
-    try:
+    with redis_server(port, tmp_path):
         await until(lambda: not store.degraded, clock)
         assert await store.apply([SetCursor("route:a", 2), Reserve(MINUTE, 1, 1, NOW + 60)], now=NOW) == (True, True)
         assert (await store.read(Keys(("route:a",)), now=NOW)).cursors == {"route:a": 2}
         await store.aclose()
-    finally:
-        server.kill()
-        server.wait(20)
 
 
 async def until(holds: Callable[[], bool], clock: FakeClock) -> None:
@@ -220,12 +215,8 @@ def test_four_processes_pass_exactly_the_limit_with_sqlite(tmp_path: Path) -> No
 @pytest.mark.needs("redis-server")
 def test_four_processes_pass_exactly_the_limit_with_redis(tmp_path: Path) -> None:
     port = free_port()
-    server = start_redis(port, tmp_path)
-    try:
+    with redis_server(port, tmp_path):
         assert passed_of_four("redis", f"redis://127.0.0.1:{port}/0") == 500
-    finally:
-        server.kill()
-        server.wait(20)
 
 
 def test_backends(tmp_path: Path) -> None:
