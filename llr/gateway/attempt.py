@@ -41,7 +41,7 @@ _OUR_KINDS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Whole:
     """An answer read to its end. `value` is the upstream's JSON object where it was parsed.
 
@@ -120,7 +120,7 @@ class Failure:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Question:
     """What an attempt asks: the request, and how its answer must be read.
 

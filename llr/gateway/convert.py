@@ -28,7 +28,7 @@ from llr.wire.http import Headers
 from llr.wire.splice import REMOVED, Removed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sent:
     """What goes to a candidate: endpoint and body, whether it will answer in events, what was lost on the way.
 

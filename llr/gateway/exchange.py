@@ -50,7 +50,7 @@ class Tried:
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Committed:
     """An answer worth showing, who gave it, and what is still held for it."""
 
@@ -69,7 +69,7 @@ class Refused:
     verbatim: Verbatim | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Asked:
     """Who is asked for the how-manieth time, and who would be next."""
 
