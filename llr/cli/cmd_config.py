@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from llr.cli import grammar, parser
 from llr.cli.dispatch import Context
 from llr.cli.table import COMMANDS, GLOBAL_PARAMS
-from llr.control.call import Call
+from llr.control.call import Args, Call
 from llr.control.operations import CONFIG_PARAM, OPERATIONS, Operation, find, names
 from llr.control.params import Param
 from llr.control.report import Outcome, refuse
@@ -59,4 +59,5 @@ def run(args: Namespace, context: Context) -> Outcome:
         from llr.cli import cmd_home
 
         return cmd_home.run(args, context)
-    return operation.run(Call(args.config or "", vars(args), context.env))
+    terminal = context.out.stdout.isatty() and not context.out.as_json
+    return operation.run(Call(args.config or "", Args(vars(args)), context.env, terminal=terminal))
