@@ -60,7 +60,7 @@ def check_answer(body: dict[str, Any]) -> types.GenerateContentResponse:
 
 def check_stream(chunks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Asserts the grammar of a stream and returns the parts of all its chunks."""
-    parts = []
+    parts: list[dict[str, Any]] = []
     for place, each in enumerate(chunks):
         last = place == len(chunks) - 1
         if "error" in each:

@@ -136,7 +136,7 @@ def test_snake_case_and_camel_case_read_alike() -> None:
 
 def test_attachments_in_base64url_become_standard_base64() -> None:
     data = base64.urlsafe_b64encode(b"\xff\xfe\xfd\xfb").rstrip(b"=").decode()
-    body = {"model": "m", "contents": [{"parts": [{"inline_data": {"mime_type": "image/png", "data": data}}]}]}
+    body: Any = {"model": "m", "contents": [{"parts": [{"inline_data": {"mime_type": "image/png", "data": data}}]}]}
     (media,) = decode_request(body).messages[0].parts
     assert isinstance(media, Media)
     assert base64.b64decode(media.value, validate=True) == b"\xff\xfe\xfd\xfb"
@@ -185,12 +185,12 @@ def test_options_are_read() -> None:
     ],
 )
 def test_thinking_is_read(config: dict[str, Any], thinking: Thinking) -> None:
-    body = {"model": "m", "contents": [], "generationConfig": {"thinkingConfig": config}}
+    body: Any = {"model": "m", "contents": [], "generationConfig": {"thinkingConfig": config}}
     assert decode_request(body).options.thinking == thinking
 
 
 def test_a_streamed_answer_in_a_clients_history_is_one_turn_and_goes_back_as_it_came() -> None:
-    contents = [
+    contents: Any = [
         {"role": "user", "parts": [{"text": "hi"}]},
         {"role": "model", "parts": [{"text": "think", "thought": True}]},
         {"role": "model", "parts": [{"text": "ing", "thought": True}]},
@@ -495,9 +495,9 @@ def test_longer_conversations_begin_with_the_shorter_ones_bytes() -> None:
 
 
 def test_foreign_blocks_are_words_or_losses() -> None:
-    found = {"type": "search_result", "title": "T", "source": "S", "content": [{"text": "w"}]}
+    found: Any = {"type": "search_result", "title": "T", "source": "S", "content": [{"text": "w"}]}
     request = history(Opaque(FormatId.MESSAGES, found), Opaque(FormatId.RESPONSES, {"type": "compaction"}))
     encoded = encode_request(request, GEMINI_3)
-    parts: Any = encoded.body["contents"][1]  # type: ignore[index,call-overload]
+    parts: Any = encoded.body["contents"][1]  # type: ignore[index]
     assert "T" in parts["parts"][0]["text"]
     assert [loss.what for loss in encoded.losses] == ["compaction"]

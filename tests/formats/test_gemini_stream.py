@@ -130,7 +130,7 @@ def test_unusable_output_is_a_failure(reason: str) -> None:
 
 
 def test_a_blocked_prompt_is_a_refusal() -> None:
-    body = {"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": USAGE}
+    body: Any = {"promptFeedback": {"blockReason": "SAFETY"}, "usageMetadata": USAGE}
     answer = FORMAT.decode_response(body)
     assert isinstance(answer.parts[0], Refusal)
     assert answer.stop is Stop.POLICY
@@ -205,7 +205,7 @@ def test_what_only_gemini_has_stays_whole() -> None:
     assert back["candidates"][0]["content"]["parts"] == [code, image, {"text": "done"}]
 
 
-THINKS = {"generationConfig": {"thinkingConfig": {"includeThoughts": True}}}
+THINKS: dict[str, Any] = {"generationConfig": {"thinkingConfig": {"includeThoughts": True}}}
 ANSWER: list[Event] = [
     Start("msg_1", "claude"),
     PartStart(0, Reasoning()),
@@ -269,7 +269,7 @@ def test_a_thought_comes_back_from_the_clients_history_with_its_seal() -> None:
         {"role": "model", "parts": each["candidates"][0]["content"]["parts"]}
         for each in chunks_of(encoded(ANSWER, THINKS))
     ]
-    contents = [{"role": "user", "parts": [{"text": "hi"}]}, *history]
+    contents: Any = [{"role": "user", "parts": [{"text": "hi"}]}, *history]
     request = open_request(decode_request({"model": "m", "contents": contents}), (b"key",))
     thought = request.messages[1].parts[0]
     assert isinstance(thought, Reasoning)
@@ -386,7 +386,7 @@ def test_the_model_list_and_counts_are_what_the_sdk_reads() -> None:
         {key: value for key, value in row.items() if key not in ("baseModelId", "supportedGenerationMethods")}
     )
     assert catalogue.counted(7)["totalTokens"] == 7
-    inner = {"contents": [{"parts": [{"text": "hi"}]}], "systemInstruction": {"parts": [{"text": "s"}]}}
+    inner: Any = {"contents": [{"parts": [{"text": "hi"}]}], "systemInstruction": {"parts": [{"text": "s"}]}}
     request = catalogue.count_request({"model": "m", "generateContentRequest": inner})
     assert (request.model, len(request.messages), len(request.system)) == ("m", 1, 1)
     assert catalogue.read_count({"totalTokens": 5}) == 5

@@ -26,7 +26,7 @@ def texts(body: dict[str, Any]) -> list[str]:
 def test_a_chain_of_answers_is_written_out() -> None:
     history = History()
     assert history.keep(answer("resp_1", "one"), "q1", owner="o", now=0.0)
-    second = [{"role": "user", "content": [{"type": "input_text", "text": "q2"}]}]
+    second: Any = [{"role": "user", "content": [{"type": "input_text", "text": "q2"}]}]
     assert history.keep(answer("resp_2", "two"), second, before="resp_1", owner="o", now=1.0)
     body = history.expand({"model": "m", "input": "q3", "previous_response_id": "resp_2"}, owner="o", now=2.0)
     assert texts(body) == ["q1", "one", "q2", "two", "q3"]
@@ -96,7 +96,7 @@ def test_going_on_from_an_answer_keeps_its_whole_chain() -> None:
 def test_a_reference_stands_for_the_item() -> None:
     history = History()
     history.keep(answer("resp_1", "one"), "q1", owner="o", now=0.0)
-    body = {"input": [{"type": "item_reference", "id": "msg_resp_1"}, {"role": "user", "content": "q"}]}
+    body: Any = {"input": [{"type": "item_reference", "id": "msg_resp_1"}, {"role": "user", "content": "q"}]}
     expanded: Any = history.expand(body, owner="o", now=0.0)
     assert expanded["input"][0]["content"][0]["text"] == "one"
     with pytest.raises(GatewayError) as caught:

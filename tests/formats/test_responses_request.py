@@ -8,6 +8,7 @@ from llr.formats.base import Target
 from llr.formats.openai_responses.request_in import decode_request
 from llr.formats.openai_responses.request_out import encode_request
 from llr.ir.parts import Reasoning, Role, Text, ToolCall, ToolKind, ToolResult
+from llr.ir.request import Tool
 
 CODEX: dict[str, Any] = {
     "model": "m",
@@ -213,7 +214,7 @@ def test_items_become_turns_in_order() -> None:
     assert (custom.kind, custom.arguments) == (ToolKind.CUSTOM, "1+1")
     results = request.messages[2].parts
     assert all(isinstance(part, ToolResult) for part in results)
-    assert [tool.name for tool in request.tools if hasattr(tool, "namespace")] == [
+    assert [tool.name for tool in request.tools if isinstance(tool, Tool)] == [
         "local_shell",
         "read",
         "write",

@@ -43,7 +43,7 @@ REASONING = {
     "summary": [{"type": "summary_text", "text": "Hm — “so”"}],
     "encrypted_content": "gAAA",
 }
-MESSAGE = {
+MESSAGE: dict[str, Any] = {
     "id": "msg_1",
     "type": "message",
     "status": "completed",
@@ -135,7 +135,7 @@ MESSAGE_EVENTS = [
         "item_id": "msg_1",
         "output_index": 1,
         "content_index": 0,
-        "part": MESSAGE["content"][0],  # type: ignore[index]
+        "part": MESSAGE["content"][0],
     },
     {"type": "response.output_item.done", "output_index": 1, "item": MESSAGE},
 ]
@@ -151,7 +151,15 @@ CALL_DONE = {
     "arguments": '{"a":1}',
 }
 ITEM_DONE = {"type": "response.output_item.done", "output_index": 2, "item": CALL}
-FULL = [CREATED, *REASONING_EVENTS, *MESSAGE_EVENTS, CALL_ADDED, *CALL_DELTAS, CALL_DONE, ITEM_DONE]
+FULL: list[dict[str, Any]] = [
+    CREATED,
+    *REASONING_EVENTS,
+    *MESSAGE_EVENTS,
+    CALL_ADDED,
+    *CALL_DELTAS,
+    CALL_DONE,
+    ITEM_DONE,
+]
 FULL_STREAM = stream(*FULL, completed(REASONING, MESSAGE, CALL))
 
 
@@ -486,7 +494,7 @@ def test_peers_40_calls_come_back_as_the_items_their_tools_have(
         PartEnd(0),
         Finish(Stop.TOOL),
     ]
-    changes = {"tool_names": {"fs__read": "fs\x1fread"}, "call_ids": {"c_1": "c:1"}}
+    changes: dict[str, Any] = {"tool_names": {"fs__read": "fs\x1fread"}, "call_ids": {"c_1": "c:1"}}
     final = check_stream(encoded(call, body=TOOLS, **changes))[-1]["response"]
     (item,) = final["output"]
     assert item["call_id"] == "c:1"
@@ -509,8 +517,8 @@ def test_a_free_text_call_streams_as_it_is() -> None:
 
 
 def test_a_search_of_the_messages_grammar_is_one_item() -> None:
-    use = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "q"}}
-    hits = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": [{"url": "https://x", "title": "X"}]}
+    use: Any = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "q"}}
+    hits: Any = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": [{"url": "https://x", "title": "X"}]}
     events: list[Event] = [
         Start("m", "x"),
         PartStart(0, Opaque(FormatId.MESSAGES, use)),
