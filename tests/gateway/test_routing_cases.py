@@ -1,5 +1,7 @@
 """Requests over several candidates, end to end: failing over, healing, limits, slots, conversations."""
 
+from collections import Counter
+from random import Random
 from typing import Any
 
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from llr.config.schema import Settings
 from llr.routing.limits import LEASE_S
 from llr.state.memory import MemoryStore
-from llr.testing import HANG, Heard, Playbook, Reply, json_reply, refused, sse_reply
+from llr.testing import HANG, Asking, Heard, Playbook, Reply, json_reply, refused, reset, sse_reply
 from tests.gateway.samples import CHAT, event
 
 OK = json_reply(CHAT.answer)
@@ -263,3 +265,47 @@ async def test_big_requests_go_where_they_fit() -> None:
     body = {"model": "any", "messages": [{"role": "user", "content": "x" * 60_000}]}
     await made.ask("POST", "/v1/chat/completions", body, {})
     assert asked(made) == {"a": 1, "b": 1, "c": 0}
+
+
+MANY = 1_500
+RANDOM_REPLIES: tuple[tuple[Reply, bool], ...] = (
+    (OK, False),
+    (sse_reply(*CHAT.stream), True),
+    (json_reply({}, 500), False),
+    (json_reply({}, 429, retry_after="1"), False),
+    (Reply(before=[refused()]), True),
+    (Reply(before=[HANG]), False),
+    (Reply(before=[HANG]), True),
+    (sse_reply(*CHAT.stream[:2], HANG), True),
+    (sse_reply(*CHAT.stream[:3], reset()), True),
+    (sse_reply(event({"error": {"message": "overloaded"}})), True),
+)
+
+
+async def test_random_ends_leave_nothing_behind() -> None:
+    bucket = {**BUCKET, "requests": 200, "metadata": {"llr": {"tokens": 100_000}}}
+    limits = {"rateLimits": [bucket], "metadata": {"llr": {"maxConcurrency": 5}}}
+    made = play("a", "b", alias={"metadata": {"llr": {"maxConcurrency": 8}}}, attempts=2, a=limits, b=limits)
+    rng, store = Random(11), memory(made)
+    running: list[Asking] = []
+    statuses: Counter[int] = Counter()
+    for number in range(MANY):
+        reply, stream = rng.choice(RANDOM_REPLIES)
+        made.upstream(f"{rng.choice('ab')}.test").answers(reply)
+        body = {"model": "any", "messages": [{"role": "user", "content": "hi"}], "stream": stream}
+        running.append(await made.open("POST", "/v1/chat/completions", body))
+        if number % 40 == 39:
+            await made.clock.advance(rng.choice((1.0, 30.0, 700.0)))
+        for asking in [one for one in running if one.done or rng.random() < 0.2]:
+            running.remove(asking)
+            if asking.done and asking.answer is not None:
+                statuses[asking.answer.status] += 1
+            await asking.leave()
+        assert all(len(held) <= 8 for held in store._leases.values())
+        assert all(use.count <= (100_000 if "#" in key.bucket else 200) for key, use in store.usage.items())
+    for asking in running:
+        await asking.leave()
+    assert store._leases == {}
+    assert (made.transport.open, made.clock.sleepers) == (0, 0)
+    # The run was worth it: there were answers, failures and refusals for want of room.
+    assert min(statuses[200], statuses[429], statuses[500] + statuses[502] + statuses[504]) > 10
