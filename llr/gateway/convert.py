@@ -4,12 +4,15 @@ Law: the same format on both sides is never taken apart; only the members that m
 goes through the intermediate form, and what it loses has a name.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from llr.base.errors import ErrorKind, Fault, GatewayError, fail
 from llr.base.jsonio import JSON, dumps, loads
 from llr.base.names import FormatId
+from llr.config.schema import Provider
 from llr.formats import relay, translate
 from llr.formats.base import Format, Meta, Target
 from llr.formats.effort import header_effort
@@ -26,6 +29,9 @@ from llr.providers.urls import GEMINI_STREAM, GENERATION, Endpoint
 from llr.routing.route import Candidate
 from llr.wire.http import Headers
 from llr.wire.splice import REMOVED, Removed
+
+# `web_search` and its dated forms; `web_search_preview` was the name before.
+_FINAL_SEARCH = re.compile(r"web_search(?!_preview)(?:_\w+)?")
 
 
 @dataclass(slots=True)
@@ -66,8 +72,38 @@ def target_of(candidate: Candidate, deps: Deps) -> Target:
         capabilities=model.capabilities,
         context_window=model.context_window,
         max_output_tokens=model.max_output_tokens,
-        learned=deps.learned.of(candidate.ref, candidate.wire),
+        learned=marks_of(candidate, deps),
     )
+
+
+def marks_of(candidate: Candidate, deps: Deps) -> frozenset[str]:
+    """Returns what is known of a model: lessons learned, and the search tool its provider declares."""
+    marks = deps.learned.of(candidate.ref, candidate.wire)
+    if candidate.wire is FormatId.RESPONSES:
+        provider = candidate.provider
+        if provider.metadata or provider.last_probe:
+            name = declared_search(provider)
+            return marks | {f"search:{name}"} if name else marks
+    return marks
+
+
+def declared_search(provider: Provider) -> str:
+    """Returns the final name of the hosted web search a provider declares to know, "" when it declares none."""
+    probe = provider.last_probe or {}
+    for place in (
+        probe,
+        _table(probe.get("toolSupport")),
+        provider.metadata,
+        _table(provider.metadata.get("toolSupport")),
+    ):
+        name = _table(place.get("openaiResponses")).get("webSearchToolType")
+        if isinstance(name, str) and _FINAL_SEARCH.fullmatch(name):
+            return name
+    return ""
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def outgoing(call: Call, candidate: Candidate, live: Live, deps: Deps) -> Sent:
@@ -109,7 +145,7 @@ def edits_for(call: Call, candidate: Candidate, deps: Deps) -> "dict[str, JSON |
         return {}
     carriers = bool(deps.carrier_key) and relay.may_hold_carriers(document.data)
     effort = header_effort(call.headers) if _asks_effort(call.headers) else ""
-    if not (carriers or effort or candidate.model.capabilities or deps.learned.of(candidate.ref, candidate.wire)):
+    if not (carriers or effort or candidate.model.capabilities or marks_of(candidate, deps)):
         return {}
     target = target_of(candidate, deps)
     body = given = dict(document.value)

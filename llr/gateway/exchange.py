@@ -5,6 +5,7 @@ Law: nothing reaches the client before an answer is committed; after that nobody
 """
 
 import logging
+import re
 from dataclasses import dataclass, replace
 
 from llr.base.errors import ErrorKind, Fault, GatewayError
@@ -15,7 +16,9 @@ from llr.gateway import convert
 from llr.gateway.attempt import Answer, Events, Failure, Question, Raw, Verbatim, Whole, attempt, broken
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps, Live
+from llr.gateway.downgrade import as_chat, as_learned, says_chat_only
 from llr.gateway.hold import Hold
+from llr.gateway.learned import CHAT_ONLY
 from llr.gateway.observe import Attempted, ignore
 from llr.gateway.routes import Action
 from llr.ir.loss import Loss, LossLevel
@@ -36,6 +39,9 @@ log = logging.getLogger("llr.gateway")
 
 _NO_STATE = Snapshot()
 _NOTHING_SENT = convert.Sent(GENERATION[FormatId.CHAT], (), False)
+_NO_SEARCH = re.compile(
+    rb"(?i)web search credits are unavailable in this session|web access unavailable(?: \(out of credits\))?"
+)
 _OURS = frozenset((Category.AUTH, Category.FORBIDDEN))
 _GENERATIONS = frozenset((Action.GENERATE, Action.UNIFIED))
 
@@ -199,22 +205,48 @@ class Exchange:
         return None
 
     async def _once(self, asked: "_Asked", hold: Hold) -> Committed | Tried:
-        candidate = asked.candidate
-        sent = _NOTHING_SENT
-        answer: Answer | Failure
-        try:
-            sent = convert.outgoing(self._call, candidate, self._live, self._deps)
-            answer = await self._ask(candidate, sent)
-        except GatewayError as exc:
-            answer = broken(exc.fault, Phase.PREPARE)
-        if isinstance(answer, Whole) and convert.needs_conversion(self._call, candidate, answer):
-            answer = self._converted(candidate, sent, answer)
+        asked.candidate = as_learned(asked.candidate, self._deps)
+        answer, sent = await self._answer_of(asked.candidate)
+        if isinstance(answer, Failure) and says_chat_only(asked.candidate, answer):
+            chat = as_chat(asked.candidate)
+            second, sent_as_chat = await self._answer_of(chat)
+            if not isinstance(second, Failure):
+                answer, sent, asked.candidate = second, sent_as_chat, chat
+                if self._deps.learned.add(chat.ref, FormatId.RESPONSES, CHAT_ONLY):
+                    log.warning("%s has no Responses endpoint; from now on it is asked in Chat", chat.ref)
         try:
             return await self._judged(asked, answer, sent, hold)
         except BaseException:
             if isinstance(answer, Events | Raw):
                 await answer.source.aclose()
             raise
+
+    async def _answer_of(self, candidate: Candidate) -> tuple[Answer | Failure, convert.Sent]:
+        """Returns what one candidate answers, in the form the client wants where it came whole."""
+        sent = _NOTHING_SENT
+        try:
+            sent = convert.outgoing(self._call, candidate, self._live, self._deps)
+            answer = await self._ask(candidate, sent)
+        except GatewayError as exc:
+            return broken(exc.fault, Phase.PREPARE), sent
+        if isinstance(answer, Whole):
+            if convert.needs_conversion(self._call, candidate, answer):
+                answer = self._converted(candidate, sent, answer)
+            if isinstance(answer, Whole):
+                answer = self._searched(answer)
+        return answer, sent
+
+    def _searched(self, answer: Whole) -> Whole | Failure:
+        """Returns the answer, or the failure of one that only says that its web search does not work."""
+        if not any(kind.startswith("web_search") for kind in self._call.tool_types):
+            return answer
+        found = _NO_SEARCH.search(answer.body)
+        if found is None:
+            return answer
+        text = found.group().decode("utf-8", "replace")
+        fault = Fault(ErrorKind.UPSTREAM_REJECTED, f"the provider's web search does not work: {text}")
+        verbatim = Verbatim(answer.status, answer.headers, answer.body)
+        return Failure(fault, Phase.BODY, answer.status, None, text, True, answer.headers, verbatim)
 
     async def _judged(
         self, asked: "_Asked", answer: Answer | Failure, sent: convert.Sent, hold: Hold
@@ -355,7 +387,8 @@ class Exchange:
         verbatim = shown.failure.verbatim
         # Codex knows an overflow only as an event of a stream; no error answer makes it compact.
         as_event = fault.kind is ErrorKind.CONTEXT_OVERFLOW and self._call.codex and self._call.stream
-        if verbatim is None or as_event or not convert.is_native(self._call, shown.candidate):
+        foreign = not convert.is_native(self._call, shown.candidate) and shown.failure.status != 200
+        if verbatim is None or as_event or foreign:
             return Refused(fault)
         return Refused(fault, verbatim)
 
