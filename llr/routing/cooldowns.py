@@ -1,4 +1,4 @@
-"""What is cooling down, for operators, and how it is cleared.
+"""What is cooling down and what is used up, for operators, and how both are cleared.
 
 Law: pure; works on everything a store holds, so it also shows what no longer stands in the config.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from llr.routing.health import time_outs
-from llr.state.store import Clear, Health, Op, Snapshot
+from llr.state.store import BucketKey, Clear, Health, Op, Release, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,32 @@ class CooldownRow:
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """What was counted in one window of a bucket; `unit` is `requests` or `tokens`."""
+
+    provider: str
+    bucket: str
+    unit: str
+    window: str
+    used: int
+
+
+def usage_rows(state: Snapshot) -> tuple[UsageRow, ...]:
+    """Returns every count above 0, by provider, bucket and window."""
+    return tuple(sorted((_usage_row(key, used) for key, used in state.usage.items()), key=_by_name))
+
+
+def reset_ops(state: Snapshot, provider: str | None = None, bucket: str | None = None) -> tuple[Op, ...]:
+    """Returns what empties the counts of a bucket, of a provider, or all (None)."""
+    found = ((key, used, _usage_row(key, used)) for key, used in state.usage.items())
+    return tuple(
+        Release(key, used)
+        for key, used, row in found
+        if provider in (None, row.provider) and bucket in (None, row.bucket)
+    )
+
+
 def cooldown_rows(state: Snapshot, *, now: float) -> tuple[CooldownRow, ...]:
     """Returns every time-out that still runs, the first to end first."""
     rows = [row for key, record in state.health.items() for row in _rows(key, record, now)]
@@ -40,6 +66,16 @@ def clear_ops(state: Snapshot, ref: str | None = None) -> tuple[Op, ...]:
     """
     keys = [key for key in state.health if ref is None or _concerns(key, ref)]
     return tuple(Clear(key) for key in keys)
+
+
+def _usage_row(key: BucketKey, used: int) -> UsageRow:
+    _, provider, bucket = (*key.bucket.split(":", 2), "", "")[:3]
+    name, hash_sign, _ = bucket.partition("#")
+    return UsageRow(unquote(provider), unquote(name), "tokens" if hash_sign else "requests", key.window, used)
+
+
+def _by_name(row: UsageRow) -> tuple[str, str, str, str]:
+    return row.provider, row.bucket, row.unit, row.window
 
 
 def _rows(key: str, record: Health, now: float) -> Iterator[CooldownRow]:

@@ -40,8 +40,8 @@ from llr.state.store import (
 )
 
 PREFIX = "{llr}:"
-# Longer than a healthy server ever takes, shorter than a client notices.
-_ANSWER_S = 1.0
+# Longer than a healthy server and a busy event loop ever take; paid once, then state is local.
+_ANSWER_S = 2.0
 _CONNECT_S = 0.5
 _BATCH = 256
 _NOTHING = Keys()

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llr.config.schema import Config, Window
+from llr.routing.cooldowns import reset_ops, usage_rows
 from llr.routing.limits import LEASE_S, NOTHING_RESERVED, layout, refusal, reserve, span
 from llr.routing.plan import QUOTA, keys_for, plan
 from llr.state.memory import MemoryStore
@@ -219,3 +220,20 @@ def test_no_window_is_ever_over_its_limit(steps: list[tuple[str, int]]) -> None:
     for one, _ in held:
         store.commit(one.unused(), now=NOW)
     assert store.peek(Keys(slots=keys.slots), now=NOW).leases == {}
+
+
+async def test_operators_see_and_empty_counts() -> None:
+    store = MemoryStore()
+    found = route(limited(bucket("any bucket", 100, metadata={"llr": {"tokens": 1_000}}), bucket("day", 9, "day")))
+    store.commit(reserve(found, found.tryable[0], holder="r", now=NOW, tokens=70).ops, now=NOW)
+    rows = usage_rows(await store.everything(now=NOW))
+    assert [(row.provider, row.bucket, row.unit, row.window, row.used) for row in rows] == [
+        ("acme", "any bucket", "requests", "minute:1:2026-02-28T15:42Z", 1),
+        ("acme", "any bucket", "tokens", "minute:1:2026-02-28T15:42Z", 70),
+        ("acme", "day", "requests", "day:1:2026-02-28", 1),
+    ]
+    store.commit(reset_ops(await store.everything(now=NOW), "acme", "any bucket"), now=NOW)
+    assert [row.bucket for row in usage_rows(await store.everything(now=NOW))] == ["day"]
+    assert reset_ops(await store.everything(now=NOW), "beta") == ()
+    store.commit(reset_ops(await store.everything(now=NOW)), now=NOW)
+    assert usage_rows(await store.everything(now=NOW)) == ()
