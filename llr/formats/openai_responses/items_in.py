@@ -29,11 +29,14 @@ from llr.ir.parts import (
 )
 
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM, "developer": Role.DEVELOPER}
-# Items without a place in a turn: tools that appear later, settings that change. They keep their place by number.
-PLACED = frozenset(("additional_tools", "configuration_update", "compaction_trigger"))
+# Items without a place in a turn, whose meaning is carried elsewhere (`tools`). They keep their place by number.
+PLACED = frozenset(("additional_tools",))
+# Items that bring tools of their own.
+TOOL_BRINGERS = frozenset(("additional_tools", "tool_search_output"))
 # Opaque items that stand on the user's side of the conversation.
-_USER_SIDE = frozenset(
-    ("computer_call_output", "mcp_approval_response", "tool_search_output", "item_reference", "program_output")
+_USER_SIDE = reading.words(
+    "computer_call_output mcp_approval_response tool_search_output item_reference program_output configuration_update "
+    "compaction_trigger"
 )
 
 

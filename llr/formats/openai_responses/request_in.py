@@ -13,7 +13,7 @@ from llr.base.jsonio import JSON
 from llr.formats import reading
 from llr.formats.openai_responses import content_in, tools_in
 from llr.formats.openai_responses.content_in import OWN
-from llr.formats.openai_responses.items_in import Turns
+from llr.formats.openai_responses.items_in import TOOL_BRINGERS, Turns
 from llr.ir.parts import Extras, Message, Part, Role, Text
 from llr.ir.request import ChatRequest, Options, OutputFormat, ServerTool, Thinking, Tool
 
@@ -148,14 +148,12 @@ def _luggage(body: Mapping[str, Any], placed: list[list[JSON]]) -> Extras:
     return {OWN: own}
 
 
-def _tools(body: Mapping[str, Any], placed: list[list[JSON]]) -> tuple[Tool | ServerTool, ...]:
-    """Returns the tools of the request and, after them, those an `additional_tools` item declares."""
+def _tools(body: Mapping[str, Any]) -> tuple[Tool | ServerTool, ...]:
+    """Returns the tools of the request and, after them, those that items declare or have loaded."""
     found = list(tools_in.tools(body.get("tools")))
-    for place, raw in placed:
-        item = reading.table(raw)
-        if item.get("type") == "additional_tools":
-            for each in tools_in.tools(item.get("tools"), f"input[{place}].tools"):
-                found.append(_additional(each))
+    for place, item in reading.tables(body.get("input")):
+        if item.get("type") in TOOL_BRINGERS:
+            found += [_additional(each) for each in tools_in.tools(item.get("tools"), f"input[{place}].tools")]
     return tuple(found)
 
 
@@ -185,7 +183,7 @@ def decode_request(body: Mapping[str, JSON]) -> ChatRequest:
         model=reading.text(source.get("model")),
         system=tuple(turns.system),
         messages=messages,
-        tools=_tools(source, turns.placed),
+        tools=_tools(source),
         tool_choice=tools_in.choice(source.get("tool_choice")),
         options=decode_options(source),
         stream=source.get("stream") is True,

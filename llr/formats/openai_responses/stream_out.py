@@ -8,11 +8,14 @@ terminal event carries.
 from collections.abc import Iterable
 
 from llr.base.jsonio import JSON, dumps
+from llr.formats import reading
 from llr.formats.base import Meta
 from llr.formats.openai_responses import answer
+from llr.formats.openai_responses.content_in import OWN
 from llr.formats.openai_responses.output import Output
 from llr.formats.openai_responses.parts_out import Writer, writer_of
 from llr.ir.events import Event, Failed, Finish, PartDelta, PartEnd, PartStart, Start, Usage, UsageSeen, merge_usage
+from llr.ir.parts import Extras
 from llr.ir.response import ChatResponse, replay
 
 
@@ -73,8 +76,15 @@ class StreamEncoder:
         ident = answer.response_id(start.id, self._meta)
         self._output.begin(ident)
         self._response = answer.skeleton(self._meta, ident, start.created_at)
+        self._tell(start.extras)
         body = dumps(self._response)
         return self._output.lifecycle("response.created", body) + self._output.lifecycle("response.in_progress", body)
+
+    def _tell(self, extras: Extras) -> None:
+        """Puts what the vendor's own answer told beyond its content over the echo of the request."""
+        for key, value in reading.bag(extras, OWN).items():
+            if key[:1] != reading.NOTE:
+                self._response[key] = value
 
     def _terminal(self, name: str) -> bytes:
         self._ended = True
@@ -87,6 +97,7 @@ class StreamEncoder:
         chunk = self._output.close(done.stop)
         self._response["status"] = status
         self._response["incomplete_details"] = details
+        self._tell(done.extras)
         return chunk + self._terminal(name)
 
     def _failed(self, failed: Failed) -> bytes:
