@@ -15,10 +15,10 @@ from llr.formats import translate
 from llr.formats.count import estimate_request
 from llr.formats.gemini.catalogue import count_request
 from llr.gateway import convert
+from llr.gateway.asking import timeouts_for
 from llr.gateway.attempt import Question, Whole, attempt
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps, Live
-from llr.gateway.exchange import timeouts_for
 from llr.gateway.respond import JSON_HEADERS, with_request_id
 from llr.ir.request import ChatRequest
 from llr.providers.urls import Call as Asked

@@ -5,25 +5,21 @@ Law: nothing reaches the client before an answer is committed; after that nobody
 """
 
 import logging
-import re
 from dataclasses import dataclass, replace
 
-from llr.base.errors import ErrorKind, Fault, GatewayError
+from llr.base.errors import ErrorKind, Fault
 from llr.base.names import FormatId
 from llr.base.redact import scrub
-from llr.config.schema import TimeoutSpec
 from llr.gateway import convert
-from llr.gateway.attempt import Answer, Events, Failure, Question, Raw, Verbatim, Whole, attempt, broken
+from llr.gateway.asking import GENERATIONS, Asker
+from llr.gateway.attempt import Answer, Events, Failure, Raw, Verbatim
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps, Live
 from llr.gateway.downgrade import as_chat, as_learned, says_chat_only
 from llr.gateway.hold import Hold
 from llr.gateway.learned import CHAT_ONLY
 from llr.gateway.observe import Attempted, ignore
-from llr.gateway.routes import Action
 from llr.ir.loss import Loss, LossLevel
-from llr.providers.auth import Auth
-from llr.providers.urls import GENERATION
 from llr.routing.affinity import pin_ops
 from llr.routing.health import health_ops
 from llr.routing.limits import refusal, reserve
@@ -33,17 +29,12 @@ from llr.routing.retry import best_failure, classify
 from llr.routing.route import Candidate, Route
 from llr.routing.waits import retry_after
 from llr.state.store import Snapshot
-from llr.wire.http import Headers, Timeouts
+from llr.wire.http import Headers
 
 log = logging.getLogger("llr.gateway")
 
 _NO_STATE = Snapshot()
-_NOTHING_SENT = convert.Sent(GENERATION[FormatId.CHAT], (), False)
-_NO_SEARCH = re.compile(
-    rb"(?i)web search credits are unavailable in this session|web access unavailable(?: \(out of credits\))?"
-)
 _OURS = frozenset((Category.AUTH, Category.FORBIDDEN))
-_GENERATIONS = frozenset((Action.GENERATE, Action.UNIFIED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +81,8 @@ class Exchange:
     """One request on its way through the candidates of its route."""
 
     __slots__ = (
+        "_asker",
         "_call",
-        "_deadline_at",
         "_deps",
         "_first",
         "_live",
@@ -107,7 +98,7 @@ class Exchange:
         """Takes what one request needs; `first` is the candidate that holds what the request refers to."""
         self._first = first
         self._call, self._route, self._live, self._deps = call, route, live, deps
-        self._deadline_at = deps.clock.monotonic() + route.deadline_s
+        self._asker = Asker(call, route, live, deps)
         self._state = _NO_STATE
         self._plan: Plan | None = None
         self.need = need
@@ -144,7 +135,7 @@ class Exchange:
                 return result
             if result is not None and isinstance(result.verdict, GiveUp):
                 break
-            if self._left_s() <= 0:
+            if self._asker.left_s() <= 0:
                 break
         return self._refused()
 
@@ -159,9 +150,6 @@ class Exchange:
         if chosen.ops:
             await deps.store.apply(chosen.ops, now=now)
         return chosen
-
-    def _left_s(self) -> float:
-        return self._deadline_at - self._deps.clock.monotonic()
 
     async def _candidate(
         self, candidate: Candidate, selected: bool, following: Candidate | None
@@ -181,7 +169,7 @@ class Exchange:
                     keep = True
                     return result
                 answered = answered or result.failure.answered
-                if not isinstance(result.verdict, RetrySame) or self._left_s() <= result.verdict.after_s:
+                if not isinstance(result.verdict, RetrySame) or self._asker.left_s() <= result.verdict.after_s:
                     return result
                 await self._deps.clock.sleep(result.verdict.after_s)
         finally:
@@ -206,10 +194,10 @@ class Exchange:
 
     async def _once(self, asked: "_Asked", hold: Hold) -> Committed | Tried:
         asked.candidate = as_learned(asked.candidate, self._deps)
-        answer, sent = await self._answer_of(asked.candidate)
+        answer, sent = await self._asker.answer_of(asked.candidate)
         if isinstance(answer, Failure) and says_chat_only(asked.candidate, answer):
             chat = as_chat(asked.candidate)
-            second, sent_as_chat = await self._answer_of(chat)
+            second, sent_as_chat = await self._asker.answer_of(chat)
             if not isinstance(second, Failure):
                 answer, sent, asked.candidate = second, sent_as_chat, chat
                 if self._deps.learned.add(chat.ref, FormatId.RESPONSES, CHAT_ONLY):
@@ -220,33 +208,6 @@ class Exchange:
             if isinstance(answer, Events | Raw):
                 await answer.source.aclose()
             raise
-
-    async def _answer_of(self, candidate: Candidate) -> tuple[Answer | Failure, convert.Sent]:
-        """Returns what one candidate answers, in the form the client wants where it came whole."""
-        sent = _NOTHING_SENT
-        try:
-            sent = convert.outgoing(self._call, candidate, self._live, self._deps)
-            answer = await self._ask(candidate, sent)
-        except GatewayError as exc:
-            return broken(exc.fault, Phase.PREPARE), sent
-        if isinstance(answer, Whole):
-            if convert.needs_conversion(self._call, candidate, answer):
-                answer = self._converted(candidate, sent, answer)
-            if isinstance(answer, Whole):
-                answer = self._searched(answer)
-        return answer, sent
-
-    def _searched(self, answer: Whole) -> Whole | Failure:
-        """Returns the answer, or the failure of one that only says that its web search does not work."""
-        if not any(kind.startswith("web_search") for kind in self._call.tool_types):
-            return answer
-        found = _NO_SEARCH.search(answer.body)
-        if found is None:
-            return answer
-        text = found.group().decode("utf-8", "replace")
-        fault = Fault(ErrorKind.UPSTREAM_REJECTED, f"the provider's web search does not work: {text}")
-        verbatim = Verbatim(answer.status, answer.headers, answer.body)
-        return Failure(fault, Phase.BODY, answer.status, None, text, True, answer.headers, verbatim)
 
     async def _judged(
         self, asked: "_Asked", answer: Answer | Failure, sent: convert.Sent, hold: Hold
@@ -260,7 +221,7 @@ class Exchange:
         else:
             outcome = Outcome(candidate.ref, asked.number, Phase.BODY, True, answer.status, started_at=asked.started_at)
         verdict = classify(outcome, attempt=asked.number, selected=asked.selected, policy=policy, now=now, rng=deps.rng)
-        auxiliary = self._call.action not in _GENERATIONS
+        auxiliary = self._call.action not in GENERATIONS
         ops = health_ops(candidate, outcome, verdict, policy=policy, now=now, auxiliary=auxiliary)
         if isinstance(verdict, Commit):
             pins = pin_ops(self._route, candidate, self.need.session, self._state, now=now)
@@ -304,71 +265,10 @@ class Exchange:
                 self._live.memo[key] = True
                 log.warning("route %s loses %s in translation: %s", self._route.ref, loss.path, loss.why)
 
-    def _converted(self, candidate: Candidate, sent: convert.Sent, answer: Whole) -> Whole | Failure:
-        """Returns the answer in the client's form; one that cannot be read is a failure of its candidate."""
-        try:
-            return convert.whole_answer(self._call, candidate, sent, answer, self._deps)
-        except GatewayError as exc:
-            return replace(broken(exc.fault, Phase.BODY), answered=True, headers=answer.headers)
-
     def _known_well(self, candidate: Candidate) -> bool:
         """Returns whether planning read this candidate's records and found none, so that success clears nothing."""
         health = self._state.health
         return self._state is not _NO_STATE and candidate.key not in health and candidate.credential_key not in health
-
-    async def _ask(self, candidate: Candidate, sent: convert.Sent) -> Answer | Failure:
-        credentials = self._deps.credentials
-        auth = await credentials.get(candidate)
-        answer = await self._timed(self._question(candidate, sent, auth))
-        if isinstance(answer, Failure) and answer.status == 401:
-            fresh = await credentials.get(candidate, force=True)
-            if fresh is not auth and fresh != auth:
-                auth = fresh
-                answer = await self._timed(self._question(candidate, sent, auth))
-        if isinstance(answer, Failure) and answer.status in (400, 422) and self._call.action in _GENERATIONS:
-            return await self._mended(candidate, sent, auth, answer)
-        return answer
-
-    async def _mended(self, candidate: Candidate, sent: convert.Sent, auth: Auth, failure: Failure) -> Answer | Failure:
-        """Asks once more without what the refusal names; the first refusal stands when that does not help."""
-        found = convert.repaired(self._call, candidate, sent, failure.fault)
-        if found is None:
-            return failure
-        mended, lesson = found
-        answer = await self._timed(self._question(candidate, mended, auth))
-        if isinstance(answer, Failure):
-            return failure
-        if self._deps.learned.add(candidate.ref, candidate.wire, lesson):
-            log.warning("%s refused a request (%s); from now on: %s", candidate.ref, failure.fault.message, lesson)
-        return answer
-
-    def _question(self, candidate: Candidate, sent: convert.Sent, auth: Auth) -> Question:
-        call = self._call
-        request = self._live.preparer.prepare(
-            candidate,
-            sent.endpoint,
-            sent.body,
-            auth,
-            call.headers,
-            method=call.method,
-            stream=sent.stream,
-            content_type=call.payload.content_type,
-        )
-        strict = call.action in _GENERATIONS
-        timeouts = timeouts_for(candidate, self._live)
-        return Question(request, candidate.wire, call.stream, strict, call.choices, timeouts, candidate.provider.id)
-
-    async def _timed(self, question: Question) -> Answer | Failure:
-        limit_s, what = self._left_s(), "the request's deadline"
-        first_token_s = self._route.first_token_s
-        if first_token_s is not None and first_token_s < limit_s:
-            limit_s, what = first_token_s, "the time for a first token"
-        try:
-            async with self._deps.clock.timeout(limit_s):
-                return await attempt(question, self._deps.transport)
-        except TimeoutError:
-            fault = Fault(ErrorKind.UPSTREAM_TIMEOUT, f"no answer came within {what}")
-            return Failure(fault, Phase.HEADERS, kind=fault.kind, excerpt=fault.message)
 
     def _refused(self) -> Refused:
         now = self._deps.clock.now()
@@ -403,25 +303,6 @@ class Exchange:
         if tried.failure.kind is None and tried.failure.verbatim is not None:
             return fault
         return replace(fault, message=scrub(f"{ref}: {fault.message}"))
-
-
-def timeouts_for(candidate: Candidate, live: Live) -> Timeouts:
-    """Returns the limits of an attempt: environment, else model, provider, root, default."""
-    key = f"timeouts {candidate.ref}"
-    known: Timeouts | None = live.memo.get(key)
-    if known is None:
-        scopes = (candidate.model.timeouts, candidate.provider.timeouts, live.config.timeouts)
-        default = Timeouts()
-        known = live.memo[key] = Timeouts(
-            _first(scopes, "connect_s", default.connect_s),
-            live.settings.upstream_first_byte_s or _first(scopes, "first_byte_s", default.first_byte_s),
-            _first(scopes, "idle_s", default.idle_s),
-        )
-    return known
-
-
-def _first(scopes: tuple[TimeoutSpec, ...], name: str, default: float) -> float:
-    return next((value for scope in scopes if (value := getattr(scope, name)) is not None), default)
 
 
 def _retry_after(failure: Failure, now: float) -> float | None:
