@@ -8,7 +8,7 @@ from llr.base.errors import ErrorKind, Fault, GatewayError
 from llr.base.names import FormatId
 from llr.config.schema import TimeoutSpec
 from llr.gateway import convert
-from llr.gateway.attempt import Answer, Failure, Question, Verbatim, Whole, attempt, broken
+from llr.gateway.attempt import Answer, Failure, Pace, Question, Verbatim, Whole, attempt, broken
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps, Live
 from llr.gateway.routes import Action
@@ -114,7 +114,11 @@ class Asker:
         )
         strict = call.action in GENERATIONS
         timeouts = timeouts_for(candidate, self._live)
-        return Question(request, candidate.wire, call.stream, strict, call.choices, timeouts, candidate.provider.id)
+        slow = self._route.slow_stream if call.stream else None
+        pace = Pace(slow[0], slow[1], self._deps.clock) if slow is not None else None
+        return Question(
+            request, candidate.wire, call.stream, strict, call.choices, timeouts, candidate.provider.id, pace
+        )
 
     async def _timed(self, question: Question) -> Answer | Failure:
         limit_s, what = self.left_s(), "the request's deadline"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from llr.base.clock import Clock
 from llr.base.errors import ErrorKind, Fault, GatewayError
 from llr.base.jsonio import JSON, InvalidJSON, loads
 from llr.base.names import FormatId
@@ -135,6 +136,16 @@ class Question:
     choices: int
     timeouts: Timeouts
     provider: str
+    pace: "Pace | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a stream must begin to be shown: judged once, `window_s` after its first meaningful event."""
+
+    chars_per_s: float
+    window_s: float
+    clock: Clock
 
 
 async def attempt(question: Question, transport: Transport) -> Answer | Failure:
@@ -143,9 +154,10 @@ async def attempt(question: Question, transport: Transport) -> Answer | Failure:
         inbound = await transport.send(question.request, timeouts=question.timeouts)
     except GatewayError as exc:
         return broken(exc.fault, Phase.CONNECT)
-    keep = False
+    keep, source = False, None
     try:
-        answer = await _judge(question, inbound)
+        source = Source(inbound)
+        answer = await _judge(question, source)
         keep = isinstance(answer, Events | Raw)
         return answer
     except GatewayError as exc:
@@ -155,7 +167,7 @@ async def attempt(question: Question, transport: Transport) -> Answer | Failure:
         )
     finally:
         if not keep:
-            await inbound.aclose()
+            await (source or inbound).aclose()
 
 
 def broken(fault: Fault, phase: Phase) -> Failure:
@@ -164,8 +176,8 @@ def broken(fault: Fault, phase: Phase) -> Failure:
     return Failure(fault, phase, None if kind else fault.http_status, kind, fault.message)
 
 
-async def _judge(question: Question, inbound: InboundResponse) -> Answer | Failure:
-    source = Source(inbound)
+async def _judge(question: Question, source: Source) -> Answer | Failure:
+    inbound = source.inbound
     status, headers = inbound.status, inbound.headers
     check_redirect(status, headers.text(b"location"))
     if status >= 400:
@@ -262,7 +274,9 @@ def _is_json(body: bytes) -> bool:
 async def _events(question: Question, source: Source, start: bytes) -> Events | Whole | Failure:
     """Reads a stream up to its first meaningful event, or to its end for a client that wants no stream."""
     inbound = source.inbound
-    cutter, watch = EventCutter(), StreamWatch(question.wire, question.choices)
+    pace = question.pace
+    cutter, watch = EventCutter(), StreamWatch(question.wire, question.choices, measured=pace is not None)
+    judged_at = 0.0
     held: list[bytes] = []
     size = 0
     chunk: bytes | None = start
@@ -276,12 +290,23 @@ async def _events(question: Question, source: Source, start: bytes) -> Events | 
                 return in_stream(watch.fault, inbound.headers, block, Phase.STREAM)
             if len(relayed) < len(block):
                 return _ended_early(inbound)
-            if question.stream and (watch.content or size > _HELD_BYTES):
+            if pace is not None and watch.content and not watch.complete:
+                judged_at = judged_at or pace.clock.monotonic() + pace.window_s
+            elif question.stream and (watch.content or size > _HELD_BYTES):
                 return Events(inbound.status, inbound.headers, source, b"".join(held), cutter, watch)
             if size > _COLLECTED_BYTES:
                 fault = Fault(ErrorKind.UPSTREAM_INVALID, f"the provider's stream is larger than {size} bytes")
                 return Failure(fault, Phase.STREAM, kind=fault.kind, answered=True, headers=inbound.headers)
-        chunk = await source.next()
+        if pace is None or not judged_at:
+            chunk = await source.next()
+            continue
+        try:
+            left_s = judged_at - pace.clock.monotonic()
+            chunk = await source.next_within(max(0.0, left_s), pace.clock)
+        except TimeoutError:
+            if watch.chars < pace.chars_per_s * pace.window_s:
+                return _too_slow(inbound, watch.chars, pace)
+            return Events(inbound.status, inbound.headers, source, b"".join(held), cutter, watch)
     tail = cutter.finish()
     if tail:
         # Nothing else comes: a last event without its blank line counts, and gets the blank line.
@@ -293,6 +318,12 @@ async def _events(question: Question, source: Source, start: bytes) -> Events | 
     if question.stream and watch.content:
         return Events(inbound.status, inbound.headers, source, b"".join(held), cutter, watch)
     return _ended_early(inbound)
+
+
+def _too_slow(inbound: InboundResponse, chars: int, pace: Pace) -> Failure:
+    text = f"the stream is too slow: {chars} characters in {pace.window_s:g} s"
+    fault = Fault(ErrorKind.UPSTREAM_TIMEOUT, text)
+    return Failure(fault, Phase.STREAM, kind=fault.kind, excerpt=text, answered=True, headers=inbound.headers)
 
 
 def _ended_early(inbound: InboundResponse) -> Failure:

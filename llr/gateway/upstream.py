@@ -1,8 +1,10 @@
 """Reading an upstream's answer: unpacked, bounded, and told apart by what it really is."""
 
+import asyncio
 from collections.abc import Iterator
 from enum import Enum
 
+from llr.base.clock import Clock
 from llr.base.errors import ErrorKind, fail
 from llr.wire.coding import Unpacker
 from llr.wire.http import InboundResponse
@@ -27,7 +29,7 @@ class Shape(Enum):
 class Source:
     """The unpacked bytes of one answer."""
 
-    __slots__ = ("_chunks", "_pieces", "_unpacker", "inbound")
+    __slots__ = ("_ahead", "_chunks", "_pieces", "_unpacker", "inbound")
 
     def __init__(self, inbound: InboundResponse) -> None:
         """Raises `GatewayError(UPSTREAM_INVALID)` for a content coding that cannot be undone."""
@@ -35,9 +37,25 @@ class Source:
         self._unpacker = Unpacker(inbound.headers)
         self._chunks = inbound.chunks()
         self._pieces: Iterator[bytes] | None = None
+        self._ahead: asyncio.Task[bytes | None] | None = None
 
     async def next(self) -> bytes | None:
         """Returns the next bytes, None at the end. Raises `GatewayError` when the answer breaks off."""
+        if self._ahead is not None:
+            task, self._ahead = self._ahead, None
+            return await task
+        return await self._next()
+
+    async def next_within(self, seconds: float, clock: Clock) -> bytes | None:
+        """Returns as `next`. Raises `TimeoutError` when nothing comes in time; what comes later is not lost."""
+        task = self._ahead or asyncio.ensure_future(self._next())
+        self._ahead = task
+        async with clock.timeout(seconds):
+            await asyncio.wait((task,))
+        self._ahead = None
+        return task.result()
+
+    async def _next(self) -> bytes | None:
         while True:
             if self._pieces is not None:
                 for piece in self._pieces:
@@ -70,6 +88,9 @@ class Source:
 
     async def aclose(self) -> None:
         """Returns when the connection is back in the pool or closed."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.wait((self._ahead,))
         await self.inbound.aclose()
 
 

@@ -110,6 +110,25 @@ def read_gemini(name: str, value: Mapping[str, Any]) -> Signs:
     return Signs(content or bool(done), frozenset(done)) if content or done else NOTHING
 
 
+_NOT_SAID = frozenset(("role", "id", "type", "name", "signature", "thoughtSignature", "encrypted_content"))
+
+
+def letters(value: Any) -> int:
+    """Returns how many characters of content an event's delta brings."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(letters(item) for key, item in value.items() if key not in _NOT_SAID)
+    return sum(letters(item) for item in value) if isinstance(value, list) else 0
+
+
+def said_in(value: Mapping[str, Any]) -> int:
+    """Returns the characters of content in one event of any format."""
+    choices = sum(letters(choice.get("delta")) + letters(choice.get("text")) for choice in _items(value.get("choices")))
+    parts = sum(letters(candidate.get("content")) for candidate in _items(value.get("candidates")))
+    return choices + parts + letters(value.get("delta"))
+
+
 @dataclass(frozen=True, slots=True)
 class Grammar:
     """How one format's streams are read. `closing` is what may be missing after completion; `done` a bare end mark."""
@@ -151,9 +170,24 @@ class StreamWatch:
     of the stream said went wrong. `usage_events` are the first and the last event that speak of usage.
     """
 
-    __slots__ = ("_choices", "_done", "_grammar", "closed", "complete", "content", "events", "fault", "usage_events")
+    __slots__ = (
+        "_choices",
+        "_done",
+        "_grammar",
+        "_measured",
+        "chars",
+        "closed",
+        "complete",
+        "content",
+        "events",
+        "fault",
+        "usage_events",
+    )
 
-    def __init__(self, format_id: FormatId, choices: int = 1) -> None:
+    def __init__(self, format_id: FormatId, choices: int = 1, *, measured: bool = False) -> None:
+        """`measured` counts the characters of content while every event is read."""
+        self._measured = measured
+        self.chars = 0
         self._grammar = GRAMMARS[format_id]
         self._choices = max(1, choices)
         self._done = set[int]()
@@ -222,7 +256,11 @@ class StreamWatch:
         except InvalidJSON:
             # "event: error" with plain words is an error all the same; other text is no event of this format.
             return Signs(fault=stream_fault(data.decode("utf-8", "replace"))) if name == "error" else None
-        return self._grammar.read(name, value) if isinstance(value, dict) else None
+        if not isinstance(value, dict):
+            return None
+        if self._measured:
+            self.chars += said_in(value)
+        return self._grammar.read(name, value)
 
     @property
     def closing(self) -> bytes:

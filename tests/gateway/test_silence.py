@@ -149,3 +149,52 @@ async def test_slots_are_renewed_while_a_request_lives_and_freed_when_it_ends() 
     assert (await first.heard()).body.endswith(b"[DONE]\n\n")
     assert not (await play.store.everything(now=play.clock.now())).leases
     assert play.clock.sleepers == 0
+
+
+SLOW = {"slowStream": {"minCharsPerSecond": 10, "windowMs": 2_000}}
+
+
+async def test_a_slow_beginning_moves_on() -> None:
+    for steps in ([*CHAT.stream[:2], HANG], [*CHAT.stream[:2], Wait(1), CHAT.stream[2], Wait(5), *CHAT.stream[3:]]):
+        play = Playbook(doc_for(CHAT, "a", "b", **SLOW))
+        play.upstream("a.test").answers(sse_reply(*steps))
+        play.upstream("b.test").answers(sse_reply(*CHAT.stream))
+        asking = await play.open("POST", *opening(CHAT))
+        await play.clock.advance(1.9)
+        assert asking.answer is None
+        await play.clock.advance(0.2)
+        heard = await asking.heard()
+        assert heard.body == b"".join(CHAT.stream)
+        assert "too slow" in play.observer.attempts[0].message
+        assert play.transport.open == 0
+        assert play.clock.sleepers == 0
+
+
+async def test_a_beginning_that_is_fast_enough_stays_whole() -> None:
+    fast = CHAT.stream[1].replace(b"Hello", b"Hello" * 5)
+    cases: list[list[Any]] = [[Wait(5)], [Wait(1), b": x\n\n", Wait(5)]]
+    for steps in cases:
+        play = Playbook(doc_for(CHAT, "a", **SLOW))
+        play.upstream("a.test").answers(sse_reply(CHAT.stream[0], fast, *steps, *CHAT.stream[2:]))
+        asking = await play.open("POST", *opening(CHAT))
+        await play.clock.advance(2.1)
+        assert asking.answer is not None
+        await play.clock.advance(5)
+        rest = b"".join(step for step in steps if isinstance(step, bytes)) + b"".join(CHAT.stream[2:])
+        assert (await asking.heard()).body == CHAT.stream[0] + fast + rest
+
+
+async def test_a_short_answer_is_never_slow() -> None:
+    play = Playbook(doc_for(CHAT, "a", **SLOW))
+    play.upstream("a.test").answers(sse_reply(*CHAT.stream))
+    assert (await play.ask("POST", *opening(CHAT))).body == b"".join(CHAT.stream)
+
+
+async def test_a_client_that_leaves_a_measured_stream_frees_everything() -> None:
+    play = Playbook(doc_for(CHAT, "a", **SLOW))
+    play.upstream("a.test").answers(sse_reply(*CHAT.stream[:2], HANG))
+    asking = await play.open("POST", *opening(CHAT))
+    await play.clock.advance(1)
+    await asking.leave()
+    assert play.transport.open == 0
+    assert play.clock.sleepers == 0
