@@ -28,7 +28,7 @@ from llr.routing.plan import NO_KEYS, Need, Plan, Skip, keys_for, nothing_to_try
 from llr.routing.retry import best_failure, classify
 from llr.routing.route import Candidate, Route
 from llr.routing.waits import retry_after
-from llr.state.store import Snapshot
+from llr.state.store import Op, Snapshot
 from llr.wire.http import Headers
 
 log = logging.getLogger("llr.gateway")
@@ -86,6 +86,7 @@ class Exchange:
         "_deps",
         "_first",
         "_live",
+        "_pending",
         "_plan",
         "_route",
         "_state",
@@ -101,6 +102,7 @@ class Exchange:
         self._asker = Asker(call, route, live, deps)
         self._state = _NO_STATE
         self._plan: Plan | None = None
+        self._pending: tuple[Op, ...] = ()
         self.need = need
         self.skipped: tuple[Skip, ...] = ()
         self.tried: list[Tried] = []
@@ -147,8 +149,7 @@ class Exchange:
             self._state = await deps.store.read(keys, now=now)
         chosen = self._plan = plan(route, self._state, now=now, need=self.need)
         self.skipped = chosen.skipped
-        if chosen.ops:
-            await deps.store.apply(chosen.ops, now=now)
+        self._pending = chosen.ops
         return chosen
 
     async def _candidate(
@@ -185,8 +186,10 @@ class Exchange:
             self._route, candidate, holder=self._call.id, now=now, tokens=self.need.context_tokens, probes=probes
         )
         hold = Hold(deps.store, deps.clock, reservation)
-        granted = await hold.take()
+        # The cursor moves with the first call: a request that gets nowhere leaves it, and a shared store is asked once.
+        granted = await hold.take(self._pending)
         if all(granted):
+            self._pending = ()
             return hold
         reasons, until_at = refusal(reservation, granted)
         self.skipped = (*self.skipped, Skip(candidate, reasons, until_at))

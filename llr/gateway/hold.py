@@ -4,7 +4,7 @@ import asyncio
 
 from llr.base.clock import Clock
 from llr.routing.limits import NOTHING_RESERVED, RENEW_EVERY_S, Reservation
-from llr.state.store import Store
+from llr.state.store import Op, Store
 
 
 class Hold:
@@ -23,12 +23,15 @@ class Hold:
         """Returns whether anything is held that an answer's size may change."""
         return bool(self._reservation.ops)
 
-    async def take(self) -> tuple[bool, ...]:
-        """Returns for each op whether it was granted; with one refusal nothing is held."""
-        ops = self._reservation.ops
+    async def take(self, besides: tuple[Op, ...] = ()) -> tuple[bool, ...]:
+        """Returns for each op whether it was granted; with one refusal nothing is held.
+
+        `besides` are ops that cannot be refused and are written in the same call, or not at all.
+        """
+        ops = (*besides, *self._reservation.ops)
         if not ops:
             return ()
-        granted = await self._store.apply(ops, now=self._clock.now())
+        granted = (await self._store.apply(ops, now=self._clock.now()))[len(besides) :]
         if not all(granted):
             self._reservation = NOTHING_RESERVED
         elif self._reservation.renewals(0.0):
