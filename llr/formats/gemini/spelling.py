@@ -27,25 +27,37 @@ def normal(value: Any) -> Any:
     if isinstance(value, dict):
         return _object(value)
     if isinstance(value, list):
-        items = [normal(item) for item in value]
+        items = [normal(item) if isinstance(item, dict | list) else item for item in value]
         return value if all(new is old for new, old in zip(items, value, strict=True)) else items
     return value
 
 
 def _object(value: dict[str, Any]) -> dict[str, Any]:
+    changed: dict[str, Any] = {}
+    spelled = False
+    for key, inner in value.items():
+        if "_" in key:
+            spelled = spelled or camel(key) != key
+        if isinstance(inner, dict | list):
+            new = _inner(key, inner)
+            if new is not inner:
+                changed[key] = new
+    if not spelled:
+        return {**value, **changed} if changed else value
     out: dict[str, Any] = {}
-    same = True
     for key, inner in value.items():
         name = camel(key)
-        if name in _FOREIGN:
-            new = inner
-        elif name == "properties" and isinstance(inner, dict):
-            new = {field: normal(sub) for field, sub in inner.items()}
-            new = inner if all(new[field] is sub for field, sub in inner.items()) else new
-        else:
-            new = normal(inner)
-        same = same and name is key and new is inner
         # Both spellings of one field: the canonical one wins.
         if name not in out or name == key:
-            out[name] = new
-    return value if same else out
+            out[name] = changed.get(key, inner)
+    return out
+
+
+def _inner(key: str, inner: Any) -> Any:
+    name = camel(key)
+    if name in _FOREIGN:
+        return inner
+    if name == "properties" and isinstance(inner, dict):
+        new = {field: normal(sub) for field, sub in inner.items()}
+        return inner if all(new[field] is sub for field, sub in inner.items()) else new
+    return normal(inner)

@@ -147,7 +147,7 @@ class StreamDecoder:
             self._answer(normal(body))
 
     def _plain(self, body: dict[str, Any]) -> bool:
-        """Takes a chunk that is one more fragment of text in the usual spelling, as most are, at a third of the cost."""
+        """Takes a chunk that is one more fragment of text, as most are, at a third of the cost."""
         candidates = body.get("candidates")
         if not self._started or not isinstance(candidates, list) or len(candidates) != 1 or "error" in body:
             return False

@@ -17,6 +17,7 @@ OWN = FormatId.RESPONSES
 # Content parts we do not know; everything else that is opaque is an item of its own.
 PART_PREFIXES = ("input_", "output_", "summary_", "reasoning_text", "computer_screenshot", "encrypted_")
 
+TEXTS = ("input_text", "output_text", "text", "summary_text")
 _TEXT_KEYS = frozenset(("type", "text", "annotations"))
 _REFUSAL_KEYS = frozenset(("type", "refusal"))
 _IMAGE_KEYS = frozenset(("type", "image_url", "file_id", "detail"))
@@ -108,7 +109,7 @@ def part(raw: JSON, at: str) -> Part:
         return Text(raw, at=at)
     fields = reading.table(raw)
     kind = fields.get("type")
-    if kind in ("input_text", "output_text", "text", "summary_text"):
+    if kind in TEXTS:
         return _text(fields, at)
     if kind in ("input_image", "image_url"):
         return _image(fields, at)

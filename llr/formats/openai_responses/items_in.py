@@ -188,16 +188,10 @@ class Turns:
 
     def _message(self, fields: Mapping[str, Any], at: str) -> None:
         role = _ROLES.get(reading.text(fields.get("role")), Role.USER)
-        content = fields.get("content")
-        found = content_in.parts(content, f"{at}.content") or (Text("", at=f"{at}.content"),)
         note: dict[str, Any] = {key: value for key, value in fields.items() if key not in _MESSAGE_KEYS}
-        if isinstance(content, str):
-            note["~string"] = True
-        elif not content:
-            note["~empty"] = content
         if role.value != fields.get("role"):
             note["~role"] = fields.get("role")
-        found = content_in.first_noted(found, "~message", note)
+        found = self._content(fields.get("content"), note, f"{at}.content")
         if role is Role.ASSISTANT:
             self._add(role, found, at)
         elif role in (Role.SYSTEM, Role.DEVELOPER) and not self.messages and not self._open:
@@ -205,6 +199,21 @@ class Turns:
         else:
             self._close()
             self.messages.append(Message(role, found, at=at))
+
+    @staticmethod
+    def _content(content: JSON, note: dict[str, Any], at: str) -> tuple[Part, ...]:
+        """Returns a message's parts, the first one carrying `note`: what the item says beside its content."""
+        if isinstance(content, str):
+            note["~string"] = True
+            return (Text(content, (), {OWN: {"~message": note}}, at),)
+        if isinstance(content, list) and len(content) == 1 and isinstance(content[0], dict) and len(content[0]) == 2:
+            # One plain text is what most messages are.
+            kind, text = content[0].get("type"), content[0].get("text")
+            if isinstance(text, str) and kind in content_in.TEXTS:
+                return (Text(text, (), {OWN: {"~type": kind, "~message": note}}, f"{at}[0]"),)
+        if not content:
+            note["~empty"] = content
+        return content_in.first_noted(content_in.parts(content, at) or (Text("", at=at),), "~message", note)
 
     def _add(self, role: Role, found: tuple[Part, ...], at: str) -> None:
         if self._open and self._role is not role:

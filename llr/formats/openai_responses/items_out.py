@@ -84,6 +84,12 @@ class ItemWriter:
 
     def turn(self, message: Message) -> None:
         """Adds the items of one turn."""
+        if len(message.parts) == 1 and message.role is Role.USER and not message.extras:
+            only = message.parts[0]
+            if isinstance(only, Text) and only.text and not only.extras:
+                content: JSON = [{"type": "input_text", "text": only.text}]
+                self.items.append({"type": "message", "role": "user", "content": content})
+                return
         calls = any(isinstance(part, ToolCall) for part in message.parts)
         made: list[tuple[str, ToolCall]] = []
         if message.extras:
