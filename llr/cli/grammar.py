@@ -76,7 +76,9 @@ def _value(token: str, param: Param, following: str | None) -> tuple[str, bool]:
 
 def read(tokens: Sequence[str], params: Iterable[Param]) -> Line:
     """Returns the line as canonical flags. The last of a repeated flag wins, kebab before camelCase."""
+    params = tuple(params)
     table = flag_table(params)
+    shorts = {f"-{param.short}": param for param in params if param.short}
     values: dict[str, tuple[bool, str]] = {}
     words: list[str] = []
     unknown: list[str] = []
@@ -88,8 +90,11 @@ def read(tokens: Sequence[str], params: Iterable[Param]) -> Line:
         if token == "--":
             words.extend(tokens[at:])
             break
+        short = shorts.get(token)
         if token in ("-h", "--help", "help"):
             wants_help = True
+        elif short is not None:
+            _keep(values, short, True, "true")
         elif not token.startswith("--"):
             words.append(token)
         else:

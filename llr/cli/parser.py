@@ -50,6 +50,18 @@ def _whole(param: Param) -> Callable[[str], int]:
     return read
 
 
+def _loose(param: Param) -> Callable[[str], int | None]:
+    def read(text: str) -> int | None:
+        from llr.config.grammar import number
+
+        found = number(text)
+        if found is None or (param.minimum is not None and found < param.minimum):
+            return param.default if isinstance(param.default, int) else None
+        return min(int(found), param.maximum) if param.maximum is not None else int(found)
+
+    return read
+
+
 def expand(path: str) -> str:
     """Returns `path` with a leading `~/` made the home folder."""
     if path == "~" or path.startswith("~/"):
@@ -73,7 +85,7 @@ def _reader(param: Param) -> Callable[[str], object]:
         case Kind.BOOL:
             return _boolean(param.name)
         case Kind.INT:
-            return _whole(param)
+            return _loose(param) if param.loose else _whole(param)
         case Kind.PATH:
             return expand
         case Kind.CHOICE:
@@ -101,9 +113,12 @@ def _section(heading: str, lines: Sequence[str]) -> str:
 
 def _arg_line(param: Param) -> str:
     extra = f" One of: {', '.join(param.choices)}." if param.choices else ""
-    spelled = f" Also: {', '.join('--' + name for name in param.aliases)}." if param.aliases else ""
+    if param.example:
+        extra += f" Example: --{param.name}={param.example}"
+    also = [*(f"--{name}" for name in param.aliases), *([f"-{param.short}"] if param.short else [])]
+    spelled = f" Also: {', '.join(also)}." if also else ""
     name = f"<{param.name}>" if param.positional else param.name
-    return f"- {name} (optional): {param.summary}{extra}{spelled}"
+    return f"- {name} (optional): {param.summary}{spelled}{extra}"
 
 
 def command_help(action: str, summary: str, params: Iterable[Param], examples: Sequence[tuple[str, str]]) -> str:

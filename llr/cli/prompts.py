@@ -1,6 +1,6 @@
 """Questions to a person at a terminal; without one nothing is asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import IO
 
 from llr.control.report import INTERRUPTED, refuse
@@ -34,6 +34,16 @@ class Prompts:
             return default
         answer = self._ask(f"{question} [{'Y/n' if default else 'y/N'}] ").lower()
         return default if not answer else answer in ("y", "yes")
+
+    def say(self, text: str) -> None:
+        """Writes one line."""
+        self._stdout.write(f"{text}\n")
+
+    def text(self, question: str, choices: Sequence[str] = ()) -> str:
+        """Returns what was typed, "" for nothing; `choices` are listed with their numbers."""
+        for at, choice in enumerate(choices, start=1):
+            self.say(f"  {at}. {choice}")
+        return self._ask(f"{question} ")
 
     def secret(self, question: str, read: Callable[[str], str]) -> str | None:
         """Returns what was typed without showing it (`read` is `getpass.getpass`), None without a terminal."""

@@ -102,5 +102,8 @@ BARE_FLAGS = frozenset(
         *("help", "version", "tui", "demo", "now", "quiet", "strict", "dry-run", "hard"),
         *("watch-config", "no-watch-config", "watch-binary", "no-watch-binary", "require-auth", "no-require-auth"),
         *("allow-insecure-bind", "detach", "check"),
+        *("device-code", "fill-model-context-windows", "enabled", "skip-probe", "set-master-key", "prune-references"),
+        *("clear-fallback-targets", "clear-fallbacks", "remove-bucket", "replace-rate-limits", "generate-master-key"),
+        *("print", "create-backup"),
     )
 )

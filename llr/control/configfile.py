@@ -133,6 +133,13 @@ def _with_duplicates(parsed: Parsed, duplicates: tuple[str, ...]) -> Parsed:
     return replace(parsed, issues=(*issues, *parsed.issues)) if issues else parsed
 
 
+def read_doc(path: str) -> Doc | None:
+    """Returns the document a file holds as it stands there, not brought forward; None when there is none."""
+    data = _bytes(SystemDisk(), path)
+    value = _document(path, data).value if data is not None else None
+    return value if isinstance(value, dict) else None
+
+
 def save(
     path: str | None,
     doc: Doc,
@@ -160,17 +167,21 @@ def edit(
     path: str | None,
     change: Callable[[Doc], Doc],
     *,
+    if_match: str | None = None,
     disk: Disk | None = None,
     now: Callable[[], float] = time.time,
 ) -> str:
     """Takes the lock, reads again, applies `change` and saves; returns the new tag.
 
     `change` gets the document as it is now (the empty one for a missing file) and may raise to write nothing.
-    Raises `ConfigSyntaxError`, `ConfigRootError` and OSError.
+    Raises `ConfigChanged` when `if_match` is not the tag of the file as it is, `ConfigSyntaxError`, `ConfigRootError`
+    and OSError.
     """
     disk, file = disk or SystemDisk(), resolve_path(path)
     with _locked(disk, file):
         old = _bytes(disk, file)
+        if if_match is not None and if_match != etag(old):
+            raise ConfigChanged(file, if_match, etag(old))
         doc = empty_doc() if old is None else _editable(file, old)
         new = write_document(change(upgrade(doc)))
         # An edit that changes nothing leaves the user's own formatting alone.

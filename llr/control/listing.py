@@ -1,15 +1,17 @@
 """The operation `list`: what the config routes, with every secret masked."""
 
-from collections.abc import Mapping
-
 from llr.base.jsonio import JSON
 from llr.base.names import ProviderFormat
 from llr.base.redact import Secret, mask
+from llr.config.locate import providers
+from llr.config.models import model_id
 from llr.config.schema import Alias, AliasTarget, Bucket, Config, Model, Provider
 from llr.control import configfile
 from llr.control.call import Call
 from llr.control.configfile import ConfigSyntaxError, Loaded
-from llr.control.report import Fields, Outcome, Report, Section, Table, refuse, yes
+from llr.control.listing_amp import amp_data, amp_sections
+from llr.control.operation import Reading
+from llr.control.report import Fields, Items, Outcome, Report, Section, Table, refuse
 
 TITLE = "Current Router Configuration"
 
@@ -25,21 +27,50 @@ _FORMATS = {ProviderFormat.OPENAI: "OpenAI", ProviderFormat.CLAUDE: "Claude", Pr
 
 def run(call: Call) -> Outcome:
     """Returns the report; a missing file gives empty tables. Raises `Refused` for a file that is no JSON."""
+    loaded = read(call)
+    sections, data = whole(loaded)
+    return Outcome(report=Report(TITLE, sections), data=data)
+
+
+def read(call: Call) -> Loaded:
+    """Returns the config file of a call. Raises `Refused` for a file that is no config."""
     try:
         loaded = configfile.load(call.config_path, env=call.env)
     except ConfigSyntaxError as exc:
         raise refuse("bad-json", f"{exc}.", "See `llr config validate`.") from exc
+    if loaded.parsed.config is None:
+        raise refuse("bad-root", f"{loaded.path} holds no config.", "See `llr config validate`.")
+    return loaded
+
+
+def whole(loaded: Loaded) -> tuple[tuple[Section, ...], dict[str, JSON]]:
+    """Returns the sections of the report and the same as JSON."""
     config = loaded.parsed.config
-    if config is None:
-        raise refuse("bad-config", f"{loaded.path} holds no config.", "See `llr config validate`.")
+    assert config is not None
+    off = _disabled(config)
     sections = (
         _overview(loaded, config),
-        _amp(config),
+        *amp_sections(config),
         _providers(config),
-        *(section for provider in config.providers for section in _provider(provider)),
+        *(section for provider in config.providers for section in provider_sections(provider)),
         _aliases(config),
+        *((Items("Disabled", off),) if off else ()),
     )
-    return Outcome(report=Report(TITLE, sections), data=_data(loaded, config))
+    return sections, {**_data(loaded, config), "disabled": list(off)}
+
+
+def _disabled(config: Config) -> tuple[str, ...]:
+    """Returns providers and models that the file switches off, as refs."""
+    found = []
+    for own, entry in providers(dict(config.raw)):
+        if entry.get("enabled") is False:
+            found.append(own)
+            continue
+        models = entry.get("models")
+        for one in models if isinstance(models, list) else ():
+            if isinstance(one, dict) and one.get("enabled") is False:
+                found.append(f"{own}/{model_id(one)}")
+    return tuple(found)
 
 
 def secret(value: Secret | None, missing: str = "(not set)") -> str:
@@ -79,26 +110,6 @@ def _overview(loaded: Loaded, config: Config) -> Section:
     return Fields("Overview", rows)
 
 
-def _amp(config: Config) -> Section:
-    raw = config.raw.get("amp")
-    amp: Mapping[str, JSON] = raw if isinstance(raw, dict) else {}
-
-    def text(name: str, missing: str) -> str:
-        value = amp.get(name)
-        return value if isinstance(value, str) and value else missing
-
-    key = text("upstreamApiKey", "")
-    rows = (
-        ("Upstream URL", text("upstreamUrl", "(disabled)")),
-        ("Upstream API Key", mask(key) if key else "(not set)"),
-        ("Restrict Management To Localhost", yes(amp.get("restrictManagementToLocalhost") is True)),
-        ("Force Model Mappings", yes(amp.get("forceModelMappings") is True)),
-        ("Preset", text("preset", "builtin")),
-        ("AMP Default Route", text("defaultRoute", "(global defaultModel)")),
-    )
-    return Fields("AMP / Amp CLI", rows)
-
-
 def _providers(config: Config) -> Section:
     rows = tuple(
         (
@@ -115,42 +126,49 @@ def _providers(config: Config) -> Section:
     return Table("Providers", columns, rows, "No providers configured.")
 
 
-def _provider(provider: Provider) -> tuple[Section, ...]:
+def provider_sections(provider: Provider) -> tuple[Section, ...]:
+    """Returns what the report says of one provider."""
     details = [
         ("Provider ID", provider.id),
         ("Provider Name", provider.name),
         ("Provider Type", kind(provider)),
         ("Request Formats", formats(provider.formats)),
-        ("API Credential", _credential(provider)),
+        ("API Credential", credential(provider)),
     ]
     if provider.subscription_type:
         details.append(("Subscription Type", provider.subscription_type))
         details.append(("Subscription Profile", provider.subscription_profile or "default"))
     return (
         Fields(f"Provider: {provider.name}\nProvider Details", tuple(details)),
-        _endpoints(provider),
-        Table(
-            "Models",
-            ("Model", "Context Window", "Request Format(s)", "Silent Fallbacks"),
-            tuple(_model(provider, model) for model in provider.models),
-            "No models configured.",
-        ),
-        Table(
-            "Rate-Limit Buckets",
-            ("Bucket", "Bucket ID", "Scope", "Request Limit", "Time Window"),
-            tuple(_bucket(bucket) for bucket in provider.rate_limits),
-            "No rate-limit buckets configured.",
-        ),
+        endpoints(provider),
+        models(provider),
+        buckets(provider),
     )
 
 
-def _credential(provider: Provider) -> str:
+def models(provider: Provider) -> Section:
+    """Returns the table of a provider's models."""
+    columns = ("Model", "Context Window", "Request Format(s)", "Silent Fallbacks")
+    rows = tuple(_model(provider, model) for model in provider.models)
+    return Table("Models", columns, rows, "No models configured.")
+
+
+def buckets(provider: Provider, heading: str = "Rate-Limit Buckets") -> Section:
+    """Returns the table of a provider's rate limits."""
+    columns = ("Bucket", "Bucket ID", "Scope", "Request Limit", "Time Window")
+    rows = tuple(_bucket(bucket) for bucket in provider.rate_limits)
+    return Table(heading, columns, rows, "No rate-limit buckets configured.")
+
+
+def credential(provider: Provider) -> str:
+    """Returns the masked key, or how it comes."""
     if provider.type == "subscription":
         return "Managed by OAuth session"
     return secret(provider.api_key, "(from env/hidden)")
 
 
-def _endpoints(provider: Provider) -> Section:
+def endpoints(provider: Provider) -> Section:
+    """Returns the table of a provider's addresses."""
     found = (
         ("OpenAI Endpoint", provider.base_url_by_format.get(ProviderFormat.OPENAI, "")),
         ("Claude Endpoint", provider.base_url_by_format.get(ProviderFormat.CLAUDE, "")),
@@ -191,7 +209,7 @@ def _aliases(config: Config) -> Section:
 
 
 def _data(loaded: Loaded, config: Config) -> dict[str, JSON]:
-    providers: list[JSON] = [_provider_data(provider) for provider in config.providers]
+    providers: list[JSON] = [provider_data(provider) for provider in config.providers]
     aliases: list[JSON] = [
         {
             "id": alias.id,
@@ -204,15 +222,18 @@ def _data(loaded: Loaded, config: Config) -> dict[str, JSON]:
     return {
         "configFile": loaded.path,
         "exists": loaded.exists,
+        "etag": loaded.etag,
         "schemaVersion": config.version,
         "defaultModel": config.default_model,
         "masterKey": mask(config.master_key.reveal()) if config.master_key else None,
         "providers": providers,
         "modelAliases": aliases,
+        "amp": amp_data(config),
     }
 
 
-def _provider_data(provider: Provider) -> JSON:
+def provider_data(provider: Provider) -> dict[str, JSON]:
+    """Returns one provider as JSON, its key masked."""
     models: list[JSON] = [
         {
             "id": model.id,
@@ -245,3 +266,6 @@ def _provider_data(provider: Provider) -> JSON:
         "models": models,
         "rateLimits": buckets,
     }
+
+
+LIST = Reading(run)

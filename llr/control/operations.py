@@ -1,49 +1,33 @@
-"""The operations on a configuration, one row each: `llr config`, help and the reference are made of this table.
+"""The operations on a configuration, one row each: `llr config`, help, `ai-help` and the reference are made of them.
 
-Law: a row is written by hand, in display order. An operation returns an `Outcome` and never prints.
+Law: rows are written by hand, in display order. An operation returns an `Outcome` and never prints.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from llr.control import listing, validate
-from llr.control.call import Call
-from llr.control.params import Kind, Param
-from llr.control.report import Outcome
+from llr.control.operation import CONFIG_PARAM, Operation
+from llr.control.rows_file import FILE_ROWS, KEY_ROWS, READ_ROWS, STARTUP_ROWS
+from llr.control.rows_models import MODEL_ROWS
+from llr.control.rows_providers import DIAGNOSTIC_ROWS, PROVIDER_ROWS
 
-CONFIG_PARAM = Param("config", "Config file to work on (default ~/.llm-router.json).", Kind.PATH)
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """One operation: its flags besides `--config`, and the function that does it."""
-
-    name: str
-    summary: str
-    run: Callable[[Call], Outcome]
-    params: tuple[Param, ...] = ()
-    aliases: tuple[str, ...] = ()
-    examples: tuple[tuple[str, str], ...] = ()
-
-
-_ROWS = (
-    Operation(
-        "list",
-        "Show what the config routes: providers, models, aliases, limits.",
-        listing.run,
-        aliases=("list-routing",),
-        examples=(("Everything that is configured", "llr config list"),),
-    ),
-    Operation(
-        "validate",
-        "Check the config file and name every issue with its path; nothing is written.",
-        validate.run,
-        params=(Param("strict", "Count warnings as errors.", Kind.BOOL, default=False),),
-        examples=(("Before a reload", "llr config validate && llr reload"),),
-    ),
+_ROWS: tuple[Operation, ...] = (
+    *READ_ROWS,
+    *PROVIDER_ROWS,
+    *MODEL_ROWS,
+    *KEY_ROWS,
+    *FILE_ROWS,
+    *DIAGNOSTIC_ROWS,
+    *STARTUP_ROWS,
 )
 
 OPERATIONS: Mapping[str, Operation] = {row.name: row for row in _ROWS}
+
+# Operations that people may know and this build does not have.
+LATER: tuple[str, ...] = (
+    *("set-quota-probe", "set-provider-quota-probe", "set-amp-config", "set-amp", "set-amp-client-routing"),
+    *("set-amp-client", "set-codex-cli-routing", "set-codex-cli", "set-claude-code-routing", "set-claude-code"),
+    *("set-claude-code-effort-level", "set-factory-droid-routing", "set-factory-droid"),
+)
 
 
 def find(name: str) -> Operation | None:
@@ -54,3 +38,6 @@ def find(name: str) -> Operation | None:
 def names() -> tuple[str, ...]:
     """Returns every name and alias."""
     return tuple(name for row in _ROWS for name in (row.name, *row.aliases))
+
+
+__all__ = ["CONFIG_PARAM", "LATER", "OPERATIONS", "Operation", "find", "names"]

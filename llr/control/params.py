@@ -14,14 +14,18 @@ class Kind(StrEnum):
     INT = "int"
     BOOL = "bool"
     CHOICE = "choice"
+    LIST = "list"
+    JSON = "json"
+    SECRET = "secret"
 
 
 @dataclass(frozen=True, slots=True)
 class Param:
     """One flag (`name` in kebab case, without dashes) or, with `positional`, one word.
 
-    An empty value counts as absent unless `keep_empty`. An INT outside `minimum`..`maximum` is refused. A BOOL may
-    stand alone, take a value, or be written `--no-NAME`.
+    An empty value counts as absent unless `keep_empty`. An INT outside `minimum`..`maximum` is refused; with `loose` it
+    is floored, above the maximum it is the maximum, and what is too low or no number gives the default. A BOOL may
+    stand alone, take a value, or be written `--no-NAME`. A SECRET of `-` is read from stdin. `short` is one letter.
     """
 
     name: str
@@ -35,6 +39,9 @@ class Param:
     keep_empty: bool = False
     positional: bool = False
     hidden: bool = False
+    loose: bool = False
+    example: str = ""
+    short: str = ""
 
     @property
     def dest(self) -> str:

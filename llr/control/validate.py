@@ -5,6 +5,7 @@ from llr.config.schema import Config, Level
 from llr.control import configfile, issues
 from llr.control.call import Call
 from llr.control.configfile import ConfigSyntaxError, Loaded
+from llr.control.operation import Reading
 from llr.control.report import INVALID, OK, Fields, Items, Outcome, Report, yes
 
 TITLE = "Config Validation"
@@ -17,7 +18,7 @@ def run(call: Call) -> Outcome:
         loaded = configfile.load(path, env=call.env, persist=False)
     except ConfigSyntaxError as exc:
         return _unreadable(path, exc)
-    return _report(loaded, strict=call.flag("strict"))
+    return _report(loaded, strict=call.args.flag("strict"))
 
 
 def _unreadable(path: str, exc: ConfigSyntaxError) -> Outcome:
@@ -60,6 +61,7 @@ def _report(loaded: Loaded, *, strict: bool) -> Outcome:
         **counts,
         "masterKeyConfigured": has_key,
         "issues": issues.all_json(found),
+        "etag": loaded.etag,
     }
     sections = (Fields("Overview", rows), Items("Issues", tuple(map(issues.line, found))))
     return Outcome(INVALID if bad else OK, report=Report(TITLE, sections), data=data)
@@ -73,3 +75,6 @@ def _counts(config: Config | None) -> dict[str, JSON]:
         "modelAliases": len(config.aliases),
         "rateLimitBuckets": sum(len(provider.rate_limits) for provider in config.providers),
     }
+
+
+VALIDATE = Reading(run)

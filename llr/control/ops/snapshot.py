@@ -1,0 +1,102 @@
+"""The operations that show a whole machine at once: `snapshot` and `tool-status`."""
+
+from llr.base.jsonio import JSON
+from llr.control import listing
+from llr.control.call import Call
+from llr.control.operation import Reading
+from llr.control.ops.startup import status_of
+from llr.control.report import Fields, Items, Outcome, Report, Section, yes
+from llr.control.toolstatus import tool_sections
+from llr.daemon import instance
+
+
+def origin(call: Call) -> str:
+    """Returns where clients of this machine reach the gateway: the running one, else where it would listen."""
+    running = instance.active(instance.state_path(call.env))
+    if running is not None:
+        return running.origin
+    config = listing.read(call).parsed.config
+    local = config.local_server if config is not None else None
+    typed = call.env.get("LLM_ROUTER_PORT", "")
+    port = int(typed) if typed.isascii() and typed.isdigit() and 0 < int(typed) < 65536 else None
+    host = (local.host if local else None) or instance.DEFAULT_HOST
+    return instance.origin(host, port or (local.port if local else None) or instance.DEFAULT_PORT)
+
+
+def _runtime(call: Call, has_key: bool) -> tuple[Section, JSON]:
+    running = instance.active(instance.state_path(call.env))
+    idle = "(not running)"
+    endpoint = origin(call)
+    rows = (
+        ("Router Endpoint", endpoint),
+        ("Running", yes(running is not None)),
+        ("Runtime PID", str(running.pid) if running else idle),
+        ("Config Path", (running.config_path or "(demo)") if running else idle),
+        ("Watch Config", yes(running.watch_config) if running else idle),
+        ("Watch Binary", yes(running.watch_binary) if running else idle),
+        ("Require Auth", yes(running.require_auth if running else has_key)),
+    )
+    data: dict[str, JSON] = {
+        "endpoint": endpoint,
+        "running": running is not None,
+        "pid": running.pid if running else None,
+        "configPath": running.config_path if running else None,
+        "watchConfig": running.watch_config if running else None,
+        "watchBinary": running.watch_binary if running else None,
+        "requireAuth": running.require_auth if running else has_key,
+    }
+    return Fields("Runtime", rows), data
+
+
+def _startup(call: Call) -> tuple[Section, JSON]:
+    found = status_of(call)
+    rows = (
+        ("Installed", yes(found.installed)),
+        ("Running", yes(found.running)),
+        ("Manager", found.manager),
+        ("Service Name", found.service or "(none)"),
+        ("Detail", found.detail),
+    )
+    return Fields("Startup", rows), found.data()
+
+
+def _snapshot(call: Call) -> Outcome:
+    loaded = listing.read(call)
+    config = loaded.parsed.config
+    runtime, runtime_data = _runtime(call, bool(config is not None and config.master_key))
+    startup, startup_data = _startup(call)
+    listed, list_data = listing.whole(loaded)
+    tools, tool_data = tool_sections(call)
+    data: dict[str, JSON] = {
+        "runtime": runtime_data,
+        "startup": startup_data,
+        "config": list_data,
+        "tools": tool_data,
+    }
+    return Outcome(report=Report("Router Snapshot", (runtime, startup, *listed, *tools)), data=data)
+
+
+def _tools(call: Call) -> Outcome:
+    loaded = listing.read(call)
+    config = loaded.parsed.config
+    has_key = bool(config is not None and config.master_key)
+    endpoint = call.args.text("endpoint_url") or origin(call)
+    rows = (
+        ("Router Endpoint", endpoint),
+        ("Config File", loaded.path),
+        ("Master Key Configured", yes(has_key)),
+    )
+    sections, found = tool_sections(call)
+    none: tuple[Section, ...] = (Items("Tools", (), "No coding tool is known to this build yet."),)
+    data: dict[str, JSON] = {
+        "endpoint": endpoint,
+        "configFile": loaded.path,
+        "masterKeyConfigured": has_key,
+        "tools": found,
+    }
+    report = Report("Coding Tool Routing Status", (Fields("Overview", rows), *(sections or none)))
+    return Outcome(report=report, data=data)
+
+
+SNAPSHOT = Reading(_snapshot)
+TOOL_STATUS = Reading(_tools)
