@@ -1,10 +1,11 @@
 """From what an exchange came to, to the answer the client sees; and the books closed when it is over."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from llr.base.errors import ErrorKind, Fault
+from llr.base.jsonio import JSON, InvalidJSON, loads
 from llr.base.names import FormatId
 from llr.formats.count import estimate_request
 from llr.gateway import convert
@@ -15,6 +16,7 @@ from llr.gateway.debug import debug_headers
 from llr.gateway.deps import Deps
 from llr.gateway.dialects import DIALECTS
 from llr.gateway.exchange import Committed, Exchange, Refused
+from llr.gateway.history import final_response, remember
 from llr.gateway.observe import Finished, ignore
 from llr.gateway.pings import SILENCE_S, Pinger
 from llr.gateway.relay import EventBody, RawBody
@@ -25,6 +27,7 @@ from llr.ir.events import Usage
 from llr.routing.health import health_ops
 from llr.routing.outcome import Outcome, Phase
 from llr.routing.retry import classify
+from llr.routing.route import Candidate
 from llr.wire.http import Heartbeat, RawHeaders, Response
 
 
@@ -41,6 +44,16 @@ class Books:
     bytes_out: Callable[[], int] = int
     usage: Callable[[], Usage | None] = lambda: None
     closed: bool = False
+    turn: Mapping[str, JSON] | None = None
+
+    def keep_turn(self, said: bytes) -> None:
+        """Keeps a translated Responses turn once its answer is whole, in events or as a body."""
+        if self.turn is None:
+            return
+        response = final_response(said) if self.call.stream else _json_object(said)
+        if response is not None:
+            deps, turn, self.turn = self.deps, self.turn, None
+            remember(deps.history, turn, response, self.exchange.responses_store, deps.clock.now())
 
     async def close(self, fault: Fault | None, *, cancelled: bool = False) -> None:
         """Returns when everything held is given back and the end is reported; once."""
@@ -178,8 +191,9 @@ async def _shown(result: Committed | Refused, books: Books) -> Response:
     books.committed = result
     books.first_token_at = books.deps.clock.now()
     books.status = result.answer.status
-    books.call.payload.release()
     call, candidate, found = books.call, result.candidate, result.answer
+    books.turn = _turn(call, candidate)
+    call.payload.release()
     if isinstance(found, Raw):
         return _raw(found, books)
     native = convert.is_native(call, candidate) and not (isinstance(found, Whole) and found.converted)
@@ -193,6 +207,22 @@ async def _shown(result: Committed | Refused, books: Books) -> Response:
         body, pinger = event_body(found, books)
         return _in_form(Response(found.status, fields, body, Heartbeat(SILENCE_S, pinger.beat)), call)
     return _in_form(await _whole(found, fields, books), call)
+
+
+def _turn(call: Call, candidate: Candidate) -> Mapping[str, JSON] | None:
+    """Returns what must be remembered of a request whose answer no provider keeps under the client's id."""
+    body = call.payload.value
+    if call.client is not FormatId.RESPONSES or convert.is_native(call, candidate) or body.get("store") is False:
+        return None
+    return {"input": body.get("input")}
+
+
+def _json_object(body: bytes) -> Mapping[str, JSON] | None:
+    try:
+        value = loads(body)
+    except InvalidJSON:
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _note_issuer(found: Whole | Events, books: Books, ref: str) -> None:
@@ -219,6 +249,8 @@ async def _refused(result: Refused, books: Books) -> Response:
 async def _whole(found: Whole, fields: RawHeaders, books: Books) -> Response:
     books.bytes_out = lambda: len(found.body)
     books.usage = lambda: _usage_of(found, books)
+    if books.turn is not None and found.converted:
+        books.keep_turn(found.body)
     if found.converted and _usage_of(found, books) is None:
         fields.append((b"x-llm-router-usage", b"estimated"))
     await books.close(None)
@@ -245,7 +277,8 @@ def event_body(found: Events, books: Books) -> tuple[EventBody, Pinger]:
     context = call.context(started=True)
     dialect = DIALECTS[call.client]
     stage = convert.answer_stage(call, done.candidate, done.sent)
-    body = EventBody(found, books.close, lambda fault: dialect.fault_event(fault, context), stage)
+    seen = books.keep_turn if books.turn is not None else None
+    body = EventBody(found, books.close, lambda fault: dialect.fault_event(fault, context), stage, seen)
     books.bytes_out = lambda: body.bytes_out
     books.usage = lambda: stage.usage if stage is not None else usage_of_stream(wire, watch)
     pinger = Pinger(call)
@@ -286,6 +319,7 @@ class LateBody:
         if isinstance(result, Committed):
             books.committed, found = result, result.answer
             books.first_token_at = books.deps.clock.now()
+            books.turn = _turn(call, result.candidate)
             call.payload.release()
             if isinstance(found, Events):
                 self._inner, pinger = event_body(found, books)
@@ -295,6 +329,8 @@ class LateBody:
                 self._inner = RawBody(found, books.close)
                 return await self._inner.__anext__()
             self._over = True
+            if books.turn is not None:
+                books.keep_turn(found.body)
             books.usage = lambda: _usage_of(found, books)
             await books.close(None)
             return found.body

@@ -19,6 +19,7 @@ from llr.gateway.counting import count_tokens
 from llr.gateway.deps import Deps, Live
 from llr.gateway.exchange import Exchange
 from llr.gateway.explaining import explained
+from llr.gateway.history import expanded, stored_answer
 from llr.gateway.intake import need_of, read_call
 from llr.gateway.models import find_listed, listed_models, model_answer, models_answer, shape_for
 from llr.gateway.observe import Started, ignore
@@ -151,11 +152,22 @@ class Gateway:
 
     async def _generate(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
         call = await read_call(match, request, live, self._deps, request_id)
-        return await self._answered(call, call.payload.value.get("previous_response_id"), live)
+        previous = call.payload.value.get("previous_response_id") if call.client is FormatId.RESPONSES else None
+        entry = self._deps.history.get(previous, call.started_at) if previous else None
+        if entry is not None:
+            return await self._answered(expanded(call, entry), None, live)
+        return await self._answered(call, previous, live)
 
     async def _stored(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
         call = await read_call(match, request, live, self._deps, request_id)
-        return await self._answered(stored_call(call, match.rest, self._deps), None, live)
+        response_id = match.rest.partition("/")[0]
+        entry = self._deps.history.get(response_id, call.started_at)
+        kept = stored_answer(request.method, match.rest, entry) if entry is not None else None
+        if kept is None:
+            return await self._answered(stored_call(call, match.rest, self._deps), None, live)
+        if request.method == "DELETE":
+            self._deps.history.drop(response_id)
+        return _json(kept, request_id, FormatId.RESPONSES)
 
     async def _count(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
         call = await read_call(match, request, live, self._deps, request_id)

@@ -22,6 +22,7 @@ from llr.formats.table import FORMATS
 from llr.gateway.attempt import Whole
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps, Live
+from llr.gateway.history import not_found
 from llr.gateway.upstream import Shape
 from llr.ir.loss import Loss
 from llr.ir.request import ChatRequest
@@ -121,6 +122,9 @@ def outgoing(call: Call, candidate: Candidate, live: Live, deps: Deps) -> Sent:
                 edits["stream"] = True
         return Sent(call.endpoint, call.payload.parts(edits), stream, edits=edits)
     request = decoded(call, deps)
+    if request.previous_response_id:
+        # Kept here it would have been put in front already; another provider's memory is out of reach.
+        raise not_found(request.previous_response_id)
     if stream is not request.stream:
         request = replace(request, stream=stream)
     target, hints = target_of(candidate, deps), translate.read_hints(call.headers)

@@ -10,6 +10,7 @@ from llr.base.clock import Clock
 from llr.base.ids import IdSource
 from llr.config.schema import Config, Settings
 from llr.gateway.access import AccessRules
+from llr.gateway.history import History
 from llr.gateway.learned import Calibration, Learned
 from llr.gateway.observe import Observer, ignore
 from llr.providers.auth import Credentials
@@ -88,4 +89,5 @@ class Deps:
     version: str = ""
     learned: Learned = field(default_factory=Learned)
     calibration: Calibration = field(default_factory=Calibration)
+    history: History = field(default_factory=History)
     memo: dict[str, Any] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from llr.base.errors import ErrorKind, Fault
 from llr.base.names import FormatId
 from llr.base.redact import scrub
+from llr.config.schema import ResponsesStoreSpec
 from llr.gateway import convert
 from llr.gateway.asking import GENERATIONS, Asker
 from llr.gateway.attempt import Answer, Events, Failure, Raw, Verbatim
@@ -111,6 +112,11 @@ class Exchange:
     def debug(self) -> bool:
         """Returns whether answers tell how they were routed."""
         return self._live.settings.debug_routing
+
+    @property
+    def responses_store(self) -> ResponsesStoreSpec:
+        """Returns how much of Responses conversations is kept here."""
+        return self._live.config.responses_store
 
     @property
     def route(self) -> Route:

@@ -23,7 +23,18 @@ class Ending(Protocol):
 class EventBody:
     """The rest of an event stream. `translate` None relays bytes as they are."""
 
-    __slots__ = ("_cutter", "_ending", "_fault_event", "_held", "_over", "_source", "_translate", "_watch", "bytes_out")
+    __slots__ = (
+        "_cutter",
+        "_ending",
+        "_fault_event",
+        "_held",
+        "_over",
+        "_seen",
+        "_source",
+        "_translate",
+        "_watch",
+        "bytes_out",
+    )
 
     def __init__(
         self,
@@ -31,7 +42,10 @@ class EventBody:
         ending: Ending,
         fault_event: Callable[[Fault], bytes],
         translate: StreamTranslator | None = None,
+        seen: Callable[[bytes], None] | None = None,
     ) -> None:
+        """Takes what was held back of the stream; `seen` is shown what a translation says."""
+        self._seen = seen
         self._source = live.source
         self._cutter = live.cutter
         self._watch = live.watch
@@ -75,7 +89,12 @@ class EventBody:
         raise StopAsyncIteration
 
     def _out(self, block: bytes) -> bytes:
-        return block if self._translate is None else b"".join(self._translate.feed(block))
+        if self._translate is None:
+            return block
+        out = b"".join(self._translate.feed(block))
+        if self._seen is not None and out:
+            self._seen(out)
+        return out
 
     async def _ended(self) -> bytes:
         """The upstream ended its body in good order; whether the answer is whole is another matter."""
@@ -105,6 +124,8 @@ class EventBody:
         if self._translate is not None:
             end = self._translate.finish() if told is None or fault is None else self._translate.fail(told)
             out = b"".join(end)
+            if self._seen is not None and out:
+                self._seen(out)
         elif told is None:
             out = watch.closing
         else:

@@ -155,7 +155,9 @@ SLOW = {"slowStream": {"minCharsPerSecond": 10, "windowMs": 2_000}}
 
 
 async def test_a_slow_beginning_moves_on() -> None:
-    for steps in ([*CHAT.stream[:2], HANG], [*CHAT.stream[:2], Wait(1), CHAT.stream[2], Wait(5), *CHAT.stream[3:]]):
+    begin = CHAT.stream[:2]
+    cases: list[list[Any]] = [[*begin, HANG], [*begin, Wait(1), CHAT.stream[2], Wait(5), *CHAT.stream[3:]]]
+    for steps in cases:
         play = Playbook(doc_for(CHAT, "a", "b", **SLOW))
         play.upstream("a.test").answers(sse_reply(*steps))
         play.upstream("b.test").answers(sse_reply(*CHAT.stream))

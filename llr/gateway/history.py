@@ -1,0 +1,136 @@
+"""What was said under a Responses id, kept here where no provider keeps it, so that `previous_response_id` works.
+
+Law: bounded in entries, bytes and time; a conversation whose beginning was forgotten is refused, never shortened.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from llr.base.errors import ErrorKind, Fault, GatewayError
+from llr.base.jsonio import JSON, InvalidJSON, dumps, loads
+from llr.config.schema import ResponsesStoreSpec
+from llr.gateway.call import Call, Payload
+from llr.wire.splice import REMOVED, Document
+from llr.wire.sse import parse_block, split_events
+
+_ENDS = frozenset(("response.completed", "response.incomplete"))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One answered turn: everything said up to and with it, the answer itself, and what it weighs."""
+
+    items: tuple[JSON, ...]
+    asked: tuple[JSON, ...]
+    response: Mapping[str, JSON]
+    size_bytes: int
+    expires_at: float
+
+
+class History:
+    """Answered turns by response id, the least recently used forgotten first."""
+
+    __slots__ = ("_bytes", "_entries")
+
+    def __init__(self) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._bytes = 0
+
+    def get(self, response_id: object, now: float) -> Entry | None:
+        """Returns a turn that is still remembered."""
+        entry = self._entries.pop(response_id, None) if isinstance(response_id, str) else None
+        if entry is None or not isinstance(response_id, str):
+            return None
+        if entry.expires_at <= now:
+            self._bytes -= entry.size_bytes
+            return None
+        self._entries[response_id] = entry
+        return entry
+
+    def drop(self, response_id: str) -> None:
+        """Forgets a turn."""
+        entry = self._entries.pop(response_id, None)
+        self._bytes -= entry.size_bytes if entry is not None else 0
+
+    def put(self, response_id: str, entry: Entry, spec: ResponsesStoreSpec) -> None:
+        """Keeps a turn and forgets what there is no more room for; one larger than all the room is not kept."""
+        self.drop(response_id)
+        if entry.size_bytes > spec.max_bytes or spec.max_entries < 1:
+            return
+        self._entries[response_id] = entry
+        self._bytes += entry.size_bytes
+        while len(self._entries) > spec.max_entries or self._bytes > spec.max_bytes:
+            self.drop(next(iter(self._entries)))
+
+
+def input_items(value: JSON) -> tuple[JSON, ...]:
+    """Returns a request's input as items."""
+    if isinstance(value, str):
+        return ({"type": "message", "role": "user", "content": [{"type": "input_text", "text": value}]},)
+    return tuple(value) if isinstance(value, list) else ()
+
+
+def expanded(call: Call, entry: Entry) -> Call:
+    """Returns the call with everything said before as its own input, as if it had come whole."""
+    document = call.payload.document
+    assert document is not None
+    said: list[JSON] = [*entry.items, *input_items(document.value.get("input"))]
+    data = b"".join(document.splice({"input": said, "previous_response_id": REMOVED}))
+    return replace(call, payload=Payload(Document(data)), extra={})
+
+
+def not_found(response_id: object) -> GatewayError:
+    """Returns the vendor's refusal of an id nobody remembers."""
+    text = f"Previous response with id '{str(response_id)[:120]}' not found."
+    return GatewayError(
+        Fault(
+            ErrorKind.INVALID_REQUEST,
+            text,
+            status=400,
+            param="previous_response_id",
+            code="previous_response_not_found",
+        )
+    )
+
+
+def remember(
+    history: History, body: Mapping[str, JSON], response: Mapping[str, JSON], spec: ResponsesStoreSpec, now: float
+) -> None:
+    """Keeps an answered turn, unless its client said `store: false`. `body` is the expanded request."""
+    response_id, output = response.get("id"), response.get("output")
+    if body.get("store") is False or not isinstance(response_id, str) or not isinstance(output, list):
+        return
+    asked = input_items(body.get("input"))
+    items = (*asked, *output)
+    size_bytes = len(dumps(list(items)))
+    history.put(response_id, Entry(items, asked, dict(response), size_bytes, now + spec.ttl_s), spec)
+
+
+def final_response(events: bytes) -> Mapping[str, JSON] | None:
+    """Returns the response object of the last event of a run, None when it is not the end of one."""
+    for raw in split_events(events):
+        _, data = parse_block(raw.lstrip(b"\r\n"))
+        if data is None or b'"response.' not in data:
+            continue
+        try:
+            value: Any = loads(data)
+        except InvalidJSON:
+            continue
+        if isinstance(value, dict) and value.get("type") in _ENDS and isinstance(value.get("response"), dict):
+            found: Mapping[str, JSON] = value["response"]
+            return found
+    return None
+
+
+def stored_answer(method: str, rest: str, entry: Entry) -> JSON:
+    """Returns what a call about a turn kept here is answered, None for what only a provider can do."""
+    response_id, _, path = rest.partition("/")
+    if method == "GET" and not path:
+        return dict(entry.response)
+    if method == "GET" and path == "input_items":
+        items: list[JSON] = list(entry.asked)
+        return {"object": "list", "data": items, "has_more": False, "first_id": None, "last_id": None}
+    if method == "DELETE" and not path:
+        return {"id": response_id, "object": "response", "deleted": True}
+    return None
