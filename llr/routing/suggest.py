@@ -1,8 +1,11 @@
 """Names close to a mistyped one."""
 
 from collections.abc import Iterable
-from difflib import SequenceMatcher
 from heapq import nlargest
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from difflib import SequenceMatcher
 
 # Longer names are not typed by hand, and comparing is quadratic.
 _MAX_CHARS = 128
@@ -12,6 +15,8 @@ _LIKENESS = 0.6
 
 def suggestions(name: str, known: Iterable[str], count: int = 3) -> tuple[str, ...]:
     """Returns at most `count` known names like `name`, the closest first; case and the provider part may differ."""
+    from difflib import SequenceMatcher  # Only a wrong name pays for it.
+
     wanted = name[:_MAX_CHARS].lower()
     wanted_model = wanted.rpartition("/")[2]
     matcher = SequenceMatcher(autojunk=False)

@@ -6,11 +6,14 @@ Law: pure functions of a mapping of lower-case names to text; the result is seco
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 MAX_WAIT_S = 86_400.0
 
 _DIGITS = re.compile(r"\s*(\d+(?:\.\d+)?)")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_CLOCK = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
+_DATE = re.compile(rf"(?P<day>\d{{1,2}})[ -](?P<month>[A-Za-z]{{3}})[ -](?P<year>\d{{4}}|\d\d) {_CLOCK}")
+_ASCTIME = re.compile(rf"(?P<month>[A-Za-z]{{3}}) +(?P<day>\d{{1,2}}) {_CLOCK} (?P<year>\d{{4}})")
 # "6m0s", "1.5s", "17ms", "1h2m3s" (OpenAI writes Go durations).
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|h|m|s|d)")
 _UNIT_S = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
@@ -47,11 +50,25 @@ def seconds_or_date(text: str, now: float) -> float:
     found = _DIGITS.match(text)
     if found is not None:
         return float(found[1])
+    date = _http_date(text)
+    return date - now if date is not None else 0.0
+
+
+def _http_date(text: str) -> float | None:
+    """Returns an HTTP date (RFC 9110, 5.6.7; all three forms) in epoch seconds, None for other text."""
+    found = _DATE.search(text) or _ASCTIME.search(text)
+    if found is None:
+        return None
+    part = found.groupdict()
+    year = int(part["year"])
+    # Two digits: the century that is no more than fifty years ahead of the first systems that wrote them.
+    year += (2_000 if year < 70 else 1_900) if year < 100 else 0
+    hour, minute, second = int(part["hour"]), int(part["minute"]), int(part["second"])
     try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return 0.0
-    return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp() - now
+        month = _MONTHS.index(part["month"].lower()) + 1
+        return datetime(year, month, int(part["day"]), hour, minute, second, tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
 
 
 def reset_after(headers: Mapping[str, str], now: float) -> float | None:

@@ -17,6 +17,8 @@ CASES: list[tuple[int, dict[str, str], float | None]] = [
     (429, {"retry-after": "Sat, 28 Feb 2026 15:43:37 GMT"}, 60.0),
     (429, {"retry-after": "Saturday, 28-Feb-26 15:43:37 GMT"}, 60.0),
     (429, {"retry-after": "Sat, 28 Feb 2026 15:00:00 GMT"}, 0.0),
+    (429, {"retry-after": "Sat Feb 28 15:43:37 2026"}, 60.0),
+    (429, {"retry-after": "Sat, 28 Foo 2026 15:43:37 GMT"}, 0.0),
     (503, {"retry-after": "3"}, 3.0),
     (429, {"retry-after-ms": "1500", "retry-after": "2"}, 1.5),
     (429, {"retry-after-ms": "x", "retry-after": "2"}, 2.0),
