@@ -50,7 +50,8 @@ class Meta:
     """What the way back needs to know about the way there.
 
     `model` is the name the client asked for; `request` the decoded request; `issuer` and `upstream_model` who answers;
-    `key` signs carriers; `created_at` is epoch seconds; `codex` says that the client is Codex CLI.
+    `key` signs carriers; `created_at` is epoch seconds; `codex` says that the client is Codex CLI;
+    `think_tags` that the model writes its thinking in tags at the start of its text.
     """
 
     model: str
@@ -65,6 +66,7 @@ class Meta:
     tool_names: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     call_ids: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     codex: bool = False
+    think_tags: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,6 +219,7 @@ def _plan_own(
     """Returns the client's own thinking, mended only where this model refuses its form."""
     kind = own.get("type")
     if not rules.known or kind not in ("enabled", "adaptive"):
+        own, max_tokens = _own_budget(own, max_tokens, limit)
         return ThinkingPlan(own, effort or (thinking.effort if not rules.known else ""), max_tokens)
     if kind == "enabled" and not rules.manual:
         effort = effort or clamp(budget_effort(thinking.budget_tokens, max_tokens), rules.efforts)
@@ -230,8 +231,13 @@ def _plan_own(
         if not rules.manual or budget is None:
             return ThinkingPlan(None, "", max_tokens)
         return ThinkingPlan({"type": "enabled", "budget_tokens": budget}, effort, max_tokens)
-    budget = integer(own.get("budget_tokens")) if kind == "enabled" else None
-    if budget is not None:
-        fitted, max_tokens = _fitted(budget, max_tokens, limit)
-        own = {**own, "budget_tokens": fitted} if fitted != budget else own
+    own, max_tokens = _own_budget(own, max_tokens, limit)
     return ThinkingPlan(own, effort, max_tokens)
+
+
+def _own_budget(own: dict[str, Any], max_tokens: int, limit: int | None) -> tuple[dict[str, Any], int]:
+    budget = integer(own.get("budget_tokens")) if own.get("type") == "enabled" else None
+    if budget is None:
+        return own, max_tokens
+    fitted, max_tokens = _fitted(budget, max_tokens, limit)
+    return ({**own, "budget_tokens": fitted} if fitted != budget else own), max_tokens

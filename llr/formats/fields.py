@@ -65,7 +65,7 @@ _SILENT = words(
     "include_usage service_tier"
 )
 # Luggage that matters: without `mcp_servers` tools vanish, background and audio change what an answer is.
-_REJECT = frozenset(("mcp_servers", "background", "audio", "modalities", "conversation", "prompt"))
+_REJECT = words("mcp_servers background audio modalities conversation prompt cachedContent")
 _SILENT_LUGGAGE = words(
     "cache_control stream_options prediction moderation safety_identifier client_metadata prompt_cache_options "
     "diagnostics object name internal_chat_message_metadata_passthrough"

@@ -144,7 +144,10 @@ def may_hold_carriers(payload: bytes) -> bool:
 def open_carriers(body: Body, own: FormatId, target: Target, keys: tuple[bytes, ...]) -> Body:
     """Returns `body` with carriers of this vendor unpacked and those of others dropped with their thinking."""
     opener = _OPENERS.get(own)
-    return body if opener is None else opener(body, Opener(own, target.issuer, keys))
+    if opener is None:
+        return body
+    opened = opener(body, Opener(own, target.issuer, keys))
+    return body if opened == body else opened
 
 
 def apply_effort(body: Body, own: FormatId, target: Target, asked: str) -> Body:

@@ -12,6 +12,7 @@ from typing import Any
 from llr.base.errors import ErrorKind, Fault
 from llr.base.names import FormatId
 from llr.formats.fields import DROP, LIMIT, PART, RENAME, SCHEMA, apply_learned
+from llr.formats.ids import NINE, CallIds
 from llr.formats.reading import rows, table, tables, text
 
 Body = dict[str, Any]
@@ -32,6 +33,7 @@ NO_DEVELOPER_ROLE = "no-developer-role"
 ADAPTIVE, BUDGET = "thinking:adaptive", "thinking:budget"
 REASONING_REQUIRED = "reasoning:required"
 SEARCH_NAME = "search:web_search"
+NINE_IDS = "nine-ids"
 
 # Fields no repair may take away: without them there is no request.
 _NEEDED = frozenset(
@@ -79,6 +81,7 @@ _TOO_MANY_TOKENS = re.compile(
     r"|max(?:_completion|_output)?_tokens.{0,60}(?:at most|less than or equal to|maximum(?: allowed)?(?: is| of)?|<=)"
     r"[^\d]{0,20}(\d+)"
 )
+_NINE = re.compile(r"(?i)tool[_ ]call[_ ]id.{0,120}length of 9")
 _SCHEMA = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -194,6 +197,21 @@ def _reasoning_required(fault: Fault, body: Body, upstream: FormatId) -> Repair 
     return Repair(REASONING_REQUIRED, {**body, "messages": mended})
 
 
+def _nine_ids(fault: Fault, body: Body, upstream: FormatId) -> Repair | None:
+    if upstream is not FormatId.CHAT or not _NINE.search(fault.message):
+        return None
+    ids = CallIds(NINE)
+    messages: list[Any] = []
+    for message in rows(body.get("messages")):
+        calls = [{**call, "id": ids.call(text(call.get("id")))} for _, call in tables(table(message).get("tool_calls"))]
+        if calls:
+            message = {**message, "tool_calls": calls}
+        elif table(message).get("role") == "tool":
+            message = {**message, "tool_call_id": ids.result(text(message.get("tool_call_id"))) or "000000000"}
+        messages.append(message)
+    return Repair(NINE_IDS, {**body, "messages": messages})
+
+
 def _token_limit(fault: Fault, body: Body, upstream: FormatId) -> Repair | None:
     match = _TOO_MANY_TOKENS.search(fault.message)
     if match is None:
@@ -257,6 +275,7 @@ def _ways(path: str) -> Iterator[str]:
         yield f"{DROP}{path}"
     if last != path and last not in _NEEDED:
         yield f"{DROP}{last}"
+    yield f"{DROP}generationConfig.{last}"
     if last not in _NEEDED and "." not in path:
         yield f"{PART}{last}"
 
@@ -266,6 +285,7 @@ _STEPS: tuple[Callable[[Fault, Body, FormatId], Repair | None], ...] = (
     _thinking_mode,
     _roles,
     _reasoning_required,
+    _nine_ids,
     _token_limit,
     _renamed,
     _search_name,

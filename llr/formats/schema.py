@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from llr.base.jsonio import JSON
 from llr.formats.reading import words
 
 # How deep `$ref`s are written out; deeper, or round in a circle, an open object stands for the rest.
@@ -236,7 +235,7 @@ def _object_top(schema: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def clean(schema: JSON, rule: SchemaRule) -> tuple[JSON, tuple[str, ...]]:
+def clean(schema: Any, rule: SchemaRule) -> tuple[Any, tuple[str, ...]]:
     """Returns `schema` as the rule's target takes it, and paths of what was taken away ("$.properties.a.format")."""
     if not isinstance(schema, dict):
         return schema, ()

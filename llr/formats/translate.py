@@ -19,6 +19,7 @@ from llr.formats.effort import header_effort
 from llr.formats.fields import filtered, named, refuse_choices
 from llr.formats.openai_responses.history import refused
 from llr.formats.restore import Restore, needed, restored
+from llr.formats.think_tags import ThinkTags, split_tags
 from llr.ir.events import Event, Failed, Finish, PartDelta, PartStart, Start, Usage, UsageSeen, merge_usage
 from llr.ir.loss import Loss, LossLevel
 from llr.ir.parts import Reasoning, Text
@@ -110,7 +111,7 @@ def encode_whole(answer: ChatResponse, client: Format, meta: Meta) -> dict[str, 
     if answer.usage is None:
         usage = Usage(fresh=estimate_request(meta.request), output=estimate_parts(answer.parts), estimated=True)
         answer = replace(answer, usage=usage)
-    return client.encode_response(restored(answer, meta), meta)
+    return client.encode_response(restored(split_tags(answer) if meta.think_tags else answer, meta), meta)
 
 
 def collect_stream(data: bytes, upstream: Format) -> ChatResponse:
@@ -135,11 +136,13 @@ def replay_body(body: Mapping[str, JSON], client: Format, upstream: Format, meta
 class _Writer:
     """Events to the client's bytes: names restored, missing usage estimated. Remembers how far the answer got."""
 
-    __slots__ = ("_chars", "_encoder", "_meta", "_restore", "committed", "complete", "fault", "usage")
+    __slots__ = ("_chars", "_encoder", "_meta", "_stages", "committed", "complete", "fault", "usage")
 
     def __init__(self, client: Format, meta: Meta) -> None:
         self._encoder = client.stream_encoder(meta)
-        self._restore = Restore(meta) if needed(meta) else None
+        self._stages: list[Stage[Event, Event]] = [ThinkTags()] if meta.think_tags else []
+        if needed(meta):
+            self._stages.append(Restore(meta))
         self._meta = meta
         self._chars = 0
         self.committed = False
@@ -155,11 +158,14 @@ class _Writer:
                 self._chars += len(event.text)
             else:
                 self._note(event, out)
-            if self._restore is None:
+            if not self._stages:
                 out += self._encoder.feed(event)
-            else:
-                for each in self._restore.feed(event):
-                    out += self._encoder.feed(each)
+                continue
+            changed: list[Event] = [event]
+            for stage in self._stages:
+                changed = [each for one in changed for each in stage.feed(one)]
+            for each in changed:
+                out += self._encoder.feed(each)
         return out if len(out) < 2 else [b"".join(out)]
 
     def _note(self, event: Event, out: list[bytes]) -> None:

@@ -215,6 +215,22 @@ def said(response: ChatResponse) -> str:
     return "".join(part.text for part in response.parts if isinstance(part, Text))
 
 
+def gist(response: ChatResponse) -> tuple[Any, ...]:
+    """Returns what an answer says, however its format cuts it: words, thinking, refusals, calls, stop."""
+    parts = response.parts
+    thoughts = [part.text or "\n\n".join(part.summary) for part in parts if isinstance(part, Reasoning)]
+    calls = [(part.name, _plain(part.arguments), part.kind) for part in parts if isinstance(part, ToolCall)]
+    refused = "".join(part.text for part in parts if isinstance(part, Refusal))
+    return said(response), "".join(thoughts), refused, calls, response.stop
+
+
+def _plain(text: str) -> Any:
+    try:
+        return json.loads(text or "{}")
+    except ValueError:
+        return text
+
+
 def failed(items: Iterable[Event]) -> Failed:
     """Returns the failure a stream ends in."""
     last = [*items][-1]

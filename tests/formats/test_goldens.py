@@ -7,9 +7,12 @@ import pytest
 
 from llr.base.errors import GatewayError
 from llr.base.names import FormatId
-from llr.ir.events import Failed
+from llr.formats.table import FORMATS
+from llr.formats.translate import collect_stream
+from llr.ir.events import Failed, UsageSeen
 
 from .matrix import CLIENTS, UPSTREAMS, Cell, golden, read, render, scenarios
+from .samples import gist
 from .strict import (
     check_chat_body,
     check_chat_request,
@@ -51,6 +54,25 @@ STREAM_CHECKS: dict[FormatId, Any] = {
     FormatId.CHAT: check_chat_stream,
     FormatId.COMPLETIONS: check_completions_stream,
 }
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("name", scenarios())
+def test_the_stream_of_a_cell_says_what_its_whole_answer_says(name: str, client: FormatId) -> None:
+    scenario = read(name)
+    for upstream in UPSTREAMS:
+        try:
+            cell = Cell(scenario, client, upstream)
+            whole = FORMATS[client].decode_response(cell.client_body())
+        except GatewayError:
+            # Refusals are in the goldens, with their status.
+            continue
+        streamed = collect_stream(cell.client_stream(), FORMATS[client])
+        assert gist(streamed) == gist(whole), upstream
+        counts = any(isinstance(event, UsageSeen) for event in cell.events)
+        if counts and streamed.usage is not None and whole.usage is not None:
+            counted = [(usage.fresh, usage.cache_read, usage.output) for usage in (streamed.usage, whole.usage)]
+            assert counted[0] == counted[1], upstream
 
 
 @pytest.mark.parametrize("client", CLIENTS)

@@ -77,7 +77,7 @@ def _message(item: Mapping[str, Any], at: str) -> Message:
     role = _ROLES.get(text(item.get("role")), Role.USER)
     parts, plain = decode_content(item.get("content"), f"{at}.content")
     extras = luggage(MESSAGES, item, _MESSAGE)
-    if not plain and simple_text(parts):
+    if not plain:
         extras = noted(extras, MESSAGES, AS_LIST)
     if role is Role.SYSTEM:
         extras = noted(extras, MESSAGES, OWN_ROLE)

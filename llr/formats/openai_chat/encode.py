@@ -237,7 +237,7 @@ def _tools(work: _Work, body: dict[str, Any]) -> None:
         body["tools"] = tools
     if functions:
         body["functions"] = functions
-    if tools or functions or (choice is not None and work.own):
+    if tools or functions or work.own:
         _choice(work, choice, body, legacy=bool(functions))
 
 

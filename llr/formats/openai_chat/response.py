@@ -16,6 +16,7 @@ from llr.formats.openai_chat.parts import (
     DETAILS,
     FIELD,
     REASONING_FIELDS,
+    SIGNATURE,
     attach,
     decode_call,
     decode_content,
@@ -186,7 +187,8 @@ def completion_id(upstream_id: str, meta: Meta) -> str:
 def reasoning_block(part: Reasoning, seal: Seal | None, said: str, meta: Meta) -> dict[str, Any] | None:
     """Returns the `thinking_blocks` entry that lets a client send this reasoning back, None when nothing is kept."""
     if seal is not None and seal.format is CHAT and meta.upstream is CHAT:
-        return None
+        own = table(seal.data).get(SIGNATURE)
+        return {"type": "thinking", "thinking": said, "signature": own} if isinstance(own, str) else None
     if seal is None and meta.upstream is CHAT:
         return None
     packed = carrier.worded(seal, CHAT, meta, said)

@@ -54,6 +54,7 @@ class StreamDecoder:
         self._field = ""
         self._signature = ""
         self._details: list[Any] = []
+        self._thought: list[str] = []
         self._refused = False
 
     def feed(self, item: bytes, /) -> Iterable[Event]:
@@ -199,10 +200,13 @@ class StreamDecoder:
             self._details += details
             return
         for _, block in tables(delta.get("thinking_blocks")):
-            said = said or text(block.get("thinking"))
+            # A block that closes the thinking repeats all of it beside its signature.
+            whole = text(block.get("thinking"))
+            said = said or ("" if whole == "".join(self._thought) else whole)
             self._signature = text(block.get("signature")) or self._signature
         if said:
             self._say("reasoning", said, out)
+            self._thought.append(said)
 
     def _content_list(self, content: Any, out: list[Event]) -> None:
         for _, item in tables(content):
@@ -253,6 +257,7 @@ class StreamDecoder:
         if self._field == "reasoning":
             data[NAME] = self._field
         self._details, self._signature = [], ""
+        self._thought.clear()
         return Seal(FormatId.CHAT, data) if data else None
 
     def _annotate(self, item: Any, out: list[Event]) -> None:

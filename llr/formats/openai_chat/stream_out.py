@@ -12,10 +12,10 @@ from llr.formats.base import FaultContext, Meta
 from llr.formats.foreign import opaque_text
 from llr.formats.ids import RULES, legal_id
 from llr.formats.openai_chat.errors import fault_event
-from llr.formats.openai_chat.parts import CHAT, sealed_call
+from llr.formats.openai_chat.parts import CHAT, DETAILS, sealed_call
 from llr.formats.openai_chat.response import annotation, completion_id, finish_reason, kept_signature, reasoning_block
 from llr.formats.openai_chat.usage import encode_usage
-from llr.formats.reading import unload
+from llr.formats.reading import table, unload
 from llr.ir.events import (
     Event,
     Failed,
@@ -152,8 +152,12 @@ class StreamEncoder:
     def _on_end(self, event: PartEnd) -> list[bytes]:
         part, self._part = self._part, None
         if isinstance(part, Reasoning):
-            block = reasoning_block(part, event.seal or part.seal, "".join(self._said), self._meta)
-            return [self._chunk({"thinking_blocks": [block]})] if block is not None else []
+            seal = event.seal or part.seal
+            block = reasoning_block(part, seal, "".join(self._said), self._meta)
+            if block is not None:
+                return [self._chunk({"thinking_blocks": [block]})]
+            details = table(seal.data).get(DETAILS) if seal is not None and seal.format is CHAT else None
+            return [self._chunk({"reasoning_details": details})] if details else []
         if isinstance(part, ToolCall):
             return self._call_end(part, event)
         return []
