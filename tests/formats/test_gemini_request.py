@@ -371,7 +371,6 @@ def test_options_are_written_and_losses_named() -> None:
         top_k=3,
         stop=("a", "b", "c", "d", "e", "f"),
         logit_bias={"1": 2},
-        n=2,
         user="u",
         output=OutputFormat("json_schema", "o", {"type": "object", "properties": {"a": {"const": "x"}}}),
     )
@@ -386,7 +385,6 @@ def test_options_are_written_and_losses_named() -> None:
         "responseSchema": {"type": "object", "properties": {"a": {"enum": ["x"], "type": "string"}}},
     }
     assert {(loss.path, loss.level) for loss in encoded.losses} >= {
-        ("options.n", LossLevel.REJECT),
         ("options.stop", LossLevel.WARN),
         ("options.logit_bias", LossLevel.SILENT),
     }

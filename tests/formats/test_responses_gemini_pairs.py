@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from llr.base.errors import GatewayError
 from llr.base.jsonio import dumps
 from llr.base.names import FormatId
 from llr.formats import translate
@@ -337,3 +338,33 @@ def test_peers_4_ids_that_repeat_pair_with_their_results() -> None:
         if "functionResponse" in part
     ]
     assert said == ["r0", "r1"]
+
+
+def test_a_second_choice_cannot_be_asked_for() -> None:
+    for upstream in (R, G):
+        with pytest.raises(GatewayError) as caught:
+            sent(C, upstream, {**question(C), "n": 2})
+        assert caught.value.fault.param == "n"
+
+
+@pytest.mark.parametrize("client", [A, R, G])
+def test_peers_7_reasoning_without_a_seal_comes_back_to_the_model_that_wrote_it(client: FormatId) -> None:
+    """DeepSeek-style models refuse a tool turn without its `reasoning_content`, whoever the client is."""
+    events: list[Event] = [
+        Start("chatcmpl-abcdefghijkl", "deepseek-reasoner"),
+        PartStart(0, Reasoning()),
+        PartDelta(0, "let me "),
+        PartDelta(0, "see"),
+        PartEnd(0),
+        PartStart(1, ToolCall("up_1", "f", "")),
+        PartDelta(1, '{"a":1}'),
+        PartEnd(1),
+        Finish(Stop.TOOL),
+    ]
+    target = Target("deepseek-reasoner", "openai", capabilities={"reasoning_replay": "required"})
+    body = question(client)
+    encoded = translate.request(body, FORMATS[client], FORMATS[C], target, keys=(KEY,))
+    whole, _ = answered(client, C, body, encoded, events)
+    after = translate.request(with_answer(client, body, whole), FORMATS[client], FORMATS[C], target, keys=(KEY,))
+    messages: Any = after.body["messages"]
+    assert messages[1]["reasoning_content"] == "let me see"

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from openai import omit
+from openai.lib.streaming.responses._responses import ResponseStreamState
 
 from llr.base.errors import ErrorKind, Fault
 from llr.base.names import FormatId
@@ -26,7 +28,7 @@ from llr.ir.events import (
 from llr.ir.parts import Opaque, Reasoning, Refusal, Seal, Text, ToolCall, ToolKind
 from llr.ir.response import collect, replay
 from tests.formats.laws import check_grammar, drain, every_failure, fails_when_cut, same_for_any_chunking
-from tests.formats.responses_rig import check_response, check_stream, meta, stream
+from tests.formats.responses_rig import EVENT, check_response, check_stream, meta, stream
 
 RESP: dict[str, Any] = {"id": "resp_1", "object": "response", "created_at": 5, "model": "gpt", "status": "in_progress"}
 USAGE = {
@@ -572,3 +574,25 @@ def test_replay_of_what_was_read_writes_the_same_answer() -> None:
     again = list(replay(answer))
     check_grammar(again)
     assert encoded(again, upstream=FormatId.RESPONSES)
+
+
+def test_peers_40_an_empty_output_on_completed_loses_nothing() -> None:
+    answer = collect(
+        decoded(stream(CREATED, *REASONING_EVENTS, *MESSAGE_EVENTS, CALL_ADDED, *CALL_DELTAS, completed()))
+    )
+    assert [type(part) for part in answer.parts] == [Reasoning, Text, ToolCall]
+    call = answer.parts[2]
+    assert isinstance(call, ToolCall)
+    assert call.arguments == '{"a":1}'
+    assert answer.stop is Stop.TOOL
+
+
+def test_the_sdk_puts_the_stream_together_to_the_terminal_answer() -> None:
+    state: Any = ResponseStreamState(input_tools=omit, text_format=omit)
+    events = check_stream(encoded(ANSWER))
+    for event in events:
+        state.handle_event(EVENT.validate_python(event))
+    built = state._completed_response
+    assert built.output_text == "a bcited"
+    assert [item.type for item in built.output] == ["reasoning", "message", "function_call"]
+    assert built.output[2].arguments == '{"a":1}'

@@ -26,6 +26,8 @@ CONFIG = words(
 )
 _DECLARATION = frozenset(("name", "description", "parameters", "parametersJsonSchema"))
 _SEARCHES = frozenset(("googleSearch", "googleSearchRetrieval", "enterpriseWebSearch"))
+# Answers that are one word of a list: no other format has them.
+_ENUM = "text/x.enum"
 _MODES = {
     "AUTO": ChoiceMode.AUTO,
     "VALIDATED": ChoiceMode.AUTO,
@@ -116,7 +118,7 @@ def _output(config: Mapping[str, Any]) -> OutputFormat | None:
     if schema is None:
         schema = to_json_schema(config.get("responseSchema"))
     kind = reading.text(config.get("responseMimeType")).lower()
-    if kind == "text/x.enum" or not (kind == "application/json" or schema is not None):
+    if kind == _ENUM or not (kind == "application/json" or schema is not None):
         return None
     return OutputFormat("json_object") if schema is None else OutputFormat("json_schema", schema=schema)
 
@@ -157,6 +159,8 @@ def _luggage(body: Mapping[str, Any]) -> Extras:
     own: dict[str, Any] = {key: value for key, value in body.items() if key not in _KNOWN}
     config = reading.table(body.get("generationConfig"))
     more = {key: value for key, value in config.items() if key not in CONFIG and value is not None}
+    if reading.text(config.get("responseMimeType")).lower() == _ENUM:
+        more["responseMimeType"] = config["responseMimeType"]
     if more:
         own["generationConfig"] = more
     for key in ("generationConfig", "toolConfig", "systemInstruction", "serviceTier", "tools"):

@@ -7,6 +7,7 @@ order of fields with `contents` last, so that a longer conversation's body begin
 from dataclasses import dataclass, field
 from typing import Any
 
+from llr.base.errors import ErrorKind, fail
 from llr.base.jsonio import JSON
 from llr.formats import reading
 from llr.formats.base import Encoded, Target
@@ -162,7 +163,7 @@ class _Writer:
         if self.own and "candidateCount" in raw:
             out["candidateCount"] = raw["candidateCount"]
         elif options.n is not None and options.n > 1:
-            self.lose("options.n", "n", "one answer comes back", LossLevel.REJECT)
+            raise fail(ErrorKind.INVALID_REQUEST, "more than one choice: one answer comes back from here", param="n")
 
     def _output(self, out: dict[str, JSON], options: Options, has_tools: bool) -> None:
         output = options.output
@@ -210,5 +211,8 @@ class _Writer:
 
 
 def encode_request(request: ChatRequest, target: Target) -> Encoded:
-    """Returns the body for `target`, with what it could not carry and the names and ids it had to change."""
+    """Returns the body for `target`, with what it could not carry and the names and ids it had to change.
+
+    Raises `GatewayError(INVALID_REQUEST)` when more than one answer is asked for.
+    """
     return _Writer(request, target, rules(target), OWN in request.extras).body()

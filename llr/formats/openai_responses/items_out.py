@@ -247,6 +247,10 @@ class ItemWriter:
         if part.format is OWN:
             self.items.append(part.raw)
             return
+        words = opaque_text(part, history=self.target.capabilities.get("carry_search_history") is True)
+        if words:
+            self.items.append({"type": "message", "role": "user", "content": [{"type": "input_text", "text": words}]})
+            return
         kind = reading.text(reading.table(part.raw).get("type")) or "block"
         self.losses.append(Loss(part.at, kind, f"only {part.format} knows it"))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
+from llr.base.errors import ErrorKind, fail
 from llr.base.jsonio import JSON
 from llr.formats import reading
 from llr.formats.base import Encoded, Target
@@ -286,12 +287,15 @@ class _Writer:
         request, options = self.request, self.request.options
         self.losses += option_losses(options, _LOST, "Responses has no such field")
         if options.n is not None and options.n > 1:
-            self.lose("options.n", "n", "Responses gives one answer", LossLevel.REJECT)
+            raise fail(ErrorKind.INVALID_REQUEST, "more than one choice: Responses gives one answer", param="n")
         if has_marks(request):
             self.lose("cache_control", "cache_control", "Responses caches by itself and by key", LossLevel.SILENT)
         self.losses += luggage_losses(request.extras, OWN)
 
 
 def encode_request(request: ChatRequest, target: Target) -> Encoded:
-    """Returns the body for `target`, with what it could not carry and the names and ids it had to change."""
+    """Returns the body for `target`, with what it could not carry and the names and ids it had to change.
+
+    Raises `GatewayError(INVALID_REQUEST)` when more than one answer is asked for.
+    """
     return _Writer(request, target, OWN in request.extras).body()
