@@ -11,12 +11,22 @@ class IdSource(Protocol):
         """Returns a new id that starts with `prefix`."""
 
 
+_ID_BYTES = 12
+_DRAW_BYTES = _ID_BYTES * 128
+
+
 class RandomIds:
-    """Ids of 24 random hex digits after the prefix."""
+    """Ids of 24 random hex digits after the prefix; randomness is drawn for many ids at once, a draw is a system call."""
+
+    def __init__(self) -> None:
+        self._drawn = ""
 
     def new(self, prefix: str) -> str:
         """Returns `prefix` and 24 hex digits."""
-        return prefix + secrets.token_hex(12)
+        if not self._drawn:
+            self._drawn = secrets.token_hex(_DRAW_BYTES)
+        digits, self._drawn = self._drawn[: 2 * _ID_BYTES], self._drawn[2 * _ID_BYTES :]
+        return prefix + digits
 
 
 class CountingIds:
