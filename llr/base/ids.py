@@ -16,7 +16,7 @@ _DRAW_BYTES = _ID_BYTES * 128
 
 
 class RandomIds:
-    """Ids of 24 random hex digits after the prefix; randomness is drawn for many ids at once, a draw is a system call."""
+    """Ids of 24 random hex digits after the prefix. A draw is a system call, so one serves many ids."""
 
     def __init__(self) -> None:
         self._drawn = ""
