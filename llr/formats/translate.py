@@ -17,7 +17,7 @@ from llr.formats.cache import CacheHints, apply_hints
 from llr.formats.count import estimate_parts, estimate_request
 from llr.formats.effort import header_effort
 from llr.formats.fields import filtered, named, refuse_choices
-from llr.formats.openai_responses.history import refused
+from llr.formats.openai_responses.native import refused
 from llr.formats.restore import Restore, needed, restored
 from llr.formats.think_tags import ThinkTags, split_tags
 from llr.ir.events import Event, Failed, Finish, PartDelta, PartStart, Start, Usage, UsageSeen, merge_usage

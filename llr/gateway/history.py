@@ -10,6 +10,7 @@ from typing import Any
 from llr.base.errors import ErrorKind, Fault, GatewayError
 from llr.base.jsonio import JSON, InvalidJSON, dumps, loads
 from llr.config.schema import ResponsesStoreSpec
+from llr.formats.openai_responses.native import resolved
 from llr.gateway.call import Call, Payload
 from llr.wire.splice import REMOVED, Document
 from llr.wire.sse import parse_block, split_events
@@ -75,7 +76,7 @@ def expanded(call: Call, entry: Entry) -> Call:
     """Returns the call with everything said before as its own input, as if it had come whole."""
     document = call.payload.document
     assert document is not None
-    said: list[JSON] = [*entry.items, *input_items(document.value.get("input"))]
+    said: list[JSON] = [*entry.items, *resolved(input_items(document.value.get("input")), entry.items)]
     data = b"".join(document.splice({"input": said, "previous_response_id": REMOVED}))
     return replace(call, payload=Payload(Document(data)), extra={})
 
