@@ -2,13 +2,35 @@
 
 Law: imported by name at the moment of use, so that editing a file never loads the network. A part that this build does
 not have refuses with one sentence and exit code 1.
+
+What the parts offer:
+`llr.control.probe`: `async discover(question, progress)` and `async test(question, progress)`, results as JSON objects
+with the keys that reports use (`ok`, `models`, `workingFormats`, `preferredFormat`, `baseUrlByFormat`, `modelSupport`,
+`endpointMatrix`, `unresolvedModels`, `failureScope`, `warnings`).
+`llr.control.catalogue`: `lookup(name, limit)` with `exact` and `suggestions`, each with `id` and `context_window`.
+`llr.daemon.startup`: `status(env)`, `install(...)`, `uninstall(env)`.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from llr.base.jsonio import JSON
 from llr.control.report import FAILED, refuse
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a probe asks: which endpoints, with which key, about which models. `env` decides about proxies."""
+
+    endpoints: tuple[str, ...]
+    api_key: str = field(repr=False)
+    models: tuple[str, ...] = ()
+    headers: Mapping[str, JSON] = field(default_factory=dict, repr=False)
+    requests_per_minute: int = 30
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def part(module: str, what: str) -> Any:

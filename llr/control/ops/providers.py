@@ -41,7 +41,8 @@ def _gather(call: Call, doc: Doc) -> Facts | Awaitable[Facts]:
 
 
 async def _probed(found: Input, doc: Doc, call: Call, facts: Facts) -> Facts:
-    probing = part("llr.control.ops.probing", "Probing")
+    from llr.control.ops import probing
+
     return {**facts, "probe": await probing.probe_input(found, doc, call)}
 
 

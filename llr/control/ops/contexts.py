@@ -1,0 +1,68 @@
+"""The operation that looks context windows up in the shipped catalogue."""
+
+from collections.abc import Iterable
+from statistics import median
+from typing import Any
+
+from llr.base.jsonio import JSON
+from llr.control.call import Call
+from llr.control.operation import Reading
+from llr.control.pasted import parse_models
+from llr.control.report import Fields, Outcome, Report, Table, refuse
+from llr.control.seams import part
+
+
+def _catalogue() -> Any:
+    return part("llr.control.catalogue", "The context-window catalogue")
+
+
+def context_windows(models: Iterable[str]) -> dict[str, int]:
+    """Returns the context windows, in tokens, of the models that the catalogue has by exactly this name."""
+    catalogue = _catalogue()
+    found = {name: catalogue.lookup(name, 0).exact for name in models}
+    return {name: int(entry.context_window) for name, entry in found.items() if entry and entry.context_window}
+
+
+def _run(call: Call) -> Outcome:
+    models, wrong = parse_models(call.args.text("models") or "")
+    if wrong:
+        raise refuse("model-id", f"models: no model id: {', '.join(wrong)}.")
+    if not models:
+        raise refuse("missing-flag", "models is required.", "Say --models=id,id.")
+    catalogue = _catalogue()
+    limit = call.args.whole("limit") or 3
+    found = [(name, catalogue.lookup(name, limit)) for name in models]
+    rows = tuple(_row(name, match) for name, match in found)
+    exact = sum(match.exact is not None for _, match in found)
+    overview = Fields("Overview", (("Queries", str(len(models))), ("Exact Matches", str(exact))))
+    table = Table("Models", ("Query", "Exact Match", "Context Window", "Top Suggestions"), rows)
+    listed: list[JSON] = [_data(name, match) for name, match in found]
+    return Outcome(report=Report("LiteLLM Context Lookup", (overview, table)), data={"queries": listed})
+
+
+def _window(match: Any) -> int | None:
+    """Returns the exact entry's window, else the middle one of the suggestions, None when nobody knows."""
+    if match.exact is not None and match.exact.context_window:
+        return int(match.exact.context_window)
+    sizes = [one.context_window for one in match.suggestions if one.context_window]
+    return int(median(sizes)) if sizes else None
+
+
+def _row(name: str, match: Any) -> tuple[str, ...]:
+    window = _window(match)
+    near = ", ".join(f"{one.id} ({one.context_window or 'unknown'})" for one in match.suggestions[:3])
+    exact = match.exact.id if match.exact is not None else "(none)"
+    return name, exact, "(unknown)" if window is None else f"{window:,}", near or "(none)"
+
+
+def _data(name: str, match: Any) -> JSON:
+    near: list[JSON] = [{"model": one.id, "contextWindow": one.context_window} for one in match.suggestions]
+    return {
+        "query": name,
+        "exactMatch": match.exact.id if match.exact is not None else None,
+        "contextWindow": _window(match),
+        "suggestions": near,
+    }
+
+
+LOOKUP = Reading(_run)

@@ -1,0 +1,90 @@
+"""The probe before a provider is saved: what it asks, and what to say when its answer is incomplete."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from llr.config.locate import find_provider, get
+from llr.config.schema import Doc
+from llr.control.call import Args, Call
+from llr.control.ops.provider_input import Input, parse_headers, probe_rpm
+from llr.control.report import FAILED, refuse
+from llr.control.seams import Question, part
+
+_INSTEAD = "Use --skip-probe=true with explicit --models and --format (or --openai-base-url and --claude-base-url)."
+
+
+async def probe_input(found: Input, doc: Doc, call: Call) -> Mapping[str, Any]:
+    """Returns the result of probing what is about to be saved. Raises `Refused` with 1 for an incomplete one."""
+    entry = find_provider(doc, found.id) or {}
+    key = key_of(found.given, entry, call)
+    headers = found.given.get("headers")
+    question = Question(
+        found.endpoints or endpoints_of(entry),
+        key,
+        found.models,
+        headers if isinstance(headers, dict) else {},
+        probe_rpm(call.args),
+        call.env,
+    )
+    result: Mapping[str, Any] = await part("llr.control.probe", "Probing").test(question, call.progress)
+    scope = result.get("failureScope")
+    if scope == "full" or not result.get("ok"):
+        text = "Auto-discovery failed: no endpoint answered with this key and these models."
+        raise refuse("probe-failed", text, _INSTEAD, exit_code=FAILED)
+    unresolved = result.get("unresolvedModels") or ()
+    if scope == "partial" or unresolved:
+        named = f" Not confirmed: {', '.join(map(str, unresolved))}." if unresolved else ""
+        text = f"Auto-discovery is incomplete.{named}"
+        raise refuse("probe-incomplete", text, _INSTEAD, exit_code=FAILED)
+    return result
+
+
+def endpoints_of(entry: Doc) -> tuple[str, ...]:
+    """Returns the addresses of a saved provider, each once."""
+    by_format = get(entry, "provider", "baseUrlByFormat")
+    listed = [get(entry, "provider", "baseUrl"), *(by_format.values() if isinstance(by_format, dict) else ())]
+    return tuple(dict.fromkeys(str(one) for one in listed if one))
+
+
+def key_of(given: Doc, entry: Doc, call: Call) -> str:
+    """Returns the key to ask with, "" where none is used. Raises `Refused` for a variable that is not set."""
+    literal = given.get("apiKey")
+    if isinstance(literal, str) and literal:
+        return literal
+    name = given.get("apiKeyEnv")
+    if not name:
+        stored = get(entry, "provider", "apiKey")
+        if isinstance(stored, str) and stored:
+            return stored
+        name = get(entry, "provider", "apiKeyEnv")
+    if not isinstance(name, str) or not name:
+        return ""
+    value = call.env.get(name)
+    if not value:
+        raise refuse("env-unset", f"Environment variable '{name}' is not set.")
+    return value
+
+
+def question_of(call: Call, doc: Doc, endpoints: tuple[str, ...]) -> Question:
+    """Returns the question of a diagnostic operation: flags first, a saved provider's values for the rest."""
+    args: Args = call.args
+    own = args.text("provider_id")
+    entry: Doc = {}
+    if own:
+        found = find_provider(doc, own)
+        if found is None:
+            raise refuse("provider-not-found", f"Provider '{own}' not found.", "See `llr config list`.")
+        entry = found
+    asked = endpoints or endpoints_of(entry)
+    if not asked:
+        raise refuse("missing-flag", "endpoints is required.", "Or name a saved provider: --provider-id=….")
+    given: Doc = {"apiKey": args.text("api_key"), "apiKeyEnv": args.text("api_key_env")}
+    key = key_of(given, entry, call)
+    auth = get(entry, "provider", "auth")
+    keyless = isinstance(auth, dict) and auth.get("type") == "none"
+    if not key and not keyless:
+        raise refuse("missing-flag", "api-key or api-key-env is required.", "Or a saved provider: --provider-id=….")
+    stored = get(entry, "provider", "headers")
+    typed = args.text("headers")
+    headers = parse_headers(typed) if typed is not None else (stored if isinstance(stored, dict) else {})
+    return Question(asked, key, (), headers, probe_rpm(args), call.env)
