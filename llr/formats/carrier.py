@@ -122,11 +122,14 @@ def outgoing(seal: Seal | None, own: FormatId, meta: Meta, text: str) -> Seal:
 
 
 def worded(seal: Seal | None, own: FormatId, meta: Meta, text: str = "") -> str:
-    """Returns what a text-signature client gets for a part's seal: the vendor's own signature or a carrier."""
+    """Returns what a text-signature client gets for a part's seal: the vendor's own signature or a carrier.
+
+    "" when there is nothing to give: no key to sign with, or a seal larger than a carrier may be.
+    """
     out = outgoing(seal, own, meta, text)
     if out.format is own and not out.provider and isinstance(out.data, str):
         return out.data
-    return pack(out, meta.key)
+    return pack(out, meta.key) if meta.key else ""
 
 
 def _opened(seal: Seal | None, keys: tuple[bytes, ...]) -> Seal | None:

@@ -340,7 +340,7 @@ def test_default_output_limit_is_the_models_own_or_8192() -> None:
     assert to_messages(body, Target("claude-x", max_output_tokens=64000))["max_tokens"] == 64000
 
 
-def test_null_content_next_to_calls_makes_no_empty_text() -> None:
+def test_peer_10_null_content_next_to_calls_makes_no_empty_text() -> None:
     calls = [{"id": "a", "type": "function", "function": {"name": "f", "arguments": ""}}]
     body = {"messages": [{"role": "user", "content": "x"}, {"role": "assistant", "content": None, "tool_calls": calls}]}
     assert to_messages(body)["messages"][1]["content"] == [{"type": "tool_use", "id": "a", "name": "f", "input": {}}]
@@ -483,7 +483,7 @@ def test_tool_names_are_made_legal_and_given_back() -> None:
         assert made["content"][0]["name"] == original
 
 
-def test_images_in_tool_results_follow_in_a_user_message_after_all_results() -> None:
+def test_peer_9_images_in_tool_results_follow_in_a_user_message_after_all_results() -> None:
     image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}}
     body = {
         "messages": [
@@ -616,7 +616,7 @@ def test_usage_defaults_complete_and_anthropic_style_fields_preserved() -> None:
     assert kept["usage"]["server_tool_use"] == {"web_search_requests": 3, "web_fetch_requests": 0}
 
 
-def test_cached_and_written_tokens_are_classes_of_their_own() -> None:
+def test_peer_34_cached_and_written_tokens_are_classes_of_their_own() -> None:
     given = {
         "prompt_tokens": 100,
         "completion_tokens": 20,
@@ -666,7 +666,7 @@ STOP_REASONS = {
 
 
 @pytest.mark.parametrize("reason", STOP_REASONS)
-def test_wrong_stop_reason_matrix_messages_to_chat(reason: str) -> None:
+def test_peer_11_wrong_stop_reason_matrix_messages_to_chat(reason: str) -> None:
     body = {"id": "msg_1", "content": [{"type": "text", "text": "x"}], "stop_reason": reason}
     made: Any = to_client(body, FORMATS[C], FORMATS[A], meta(A))
     check_chat_body(made)
@@ -685,7 +685,7 @@ def test_wrong_stop_reason_matrix_messages_to_chat(reason: str) -> None:
         (None, "end_turn"),
     ],
 )
-def test_wrong_stop_reason_matrix_chat_to_messages(reason: str | None, stop: str) -> None:
+def test_peer_11_wrong_stop_reason_matrix_chat_to_messages(reason: str | None, stop: str) -> None:
     assert chat_answer({"content": "x"}, reason)["stop_reason"] == stop
     if reason:
         assert chat_stream(chunk({"content": "x"}), chunk(reason=reason))[-2]["delta"]["stop_reason"] == stop
@@ -756,14 +756,14 @@ def test_exactly_one_message_stop_and_one_done_whatever_the_upstream_sends() -> 
     assert seen.count("[DONE]") == 1
 
 
-def test_usage_chunk_after_the_finish_reaches_messages_clients() -> None:
+def test_peer_14_usage_chunk_after_the_finish_reaches_messages_clients() -> None:
     usage = {"id": "chatcmpl-9", "choices": [], "usage": {"prompt_tokens": 10, "completion_tokens": 4}}
     seen = chat_stream(chunk({"content": "x"}), chunk(reason="stop"), usage)
     assert seen[0]["message"]["usage"]["input_tokens"] > 0
     assert (seen[-2]["usage"]["input_tokens"], seen[-2]["usage"]["output_tokens"]) == (10, 4)
 
 
-def test_usage_of_start_and_delta_is_merged_for_chat_clients() -> None:
+def test_peer_14_usage_of_start_and_delta_is_merged_for_chat_clients() -> None:
     raw = events(START, TEXT, text("x"), end(), finished(output_tokens=5), STOP)
     last = messages_stream(raw)[-2]
     assert (last["usage"]["prompt_tokens"], last["usage"]["completion_tokens"]) == (11, 5)

@@ -38,7 +38,7 @@ DIALECTS: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("name", DIALECTS)
-def test_a_dialect_is_read(name: str) -> None:
+def test_peer_20_a_dialect_is_read(name: str) -> None:
     body, message = DIALECTS[name]
     fault = read(400, body)
     assert (fault.kind, fault.message) == (ErrorKind.INVALID_REQUEST, message)
@@ -85,7 +85,7 @@ def test_an_overflow_is_known_in_every_wording(text: str) -> None:
     assert read(400, {"error": {"message": text}}).kind is ErrorKind.CONTEXT_OVERFLOW
 
 
-def test_an_overflow_is_said_so_that_clients_compact() -> None:
+def test_peer_39_an_overflow_is_said_so_that_clients_compact() -> None:
     said = "This model's maximum context length is 8192 tokens. However, your messages resulted in 9000 tokens."
     fault = Fault(ErrorKind.CONTEXT_OVERFLOW, said)
     assert overflow_numbers(said) == (9000, 8192)

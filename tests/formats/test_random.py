@@ -40,19 +40,21 @@ BODY_CHECKS: dict[FormatId, Any] = {A: check_messages_body, C: check_chat_body, 
 
 @MANY
 @given(histories(), st.sampled_from(CLAUDES))
-def test_any_history_is_a_legal_messages_request(request: ChatRequest, target: Target) -> None:
+def test_peer_10_any_history_is_a_legal_messages_request(request: ChatRequest, target: Target) -> None:
     check_messages_request(FORMATS[A].encode_request(request, target).body)
 
 
 @MANY
 @given(histories(), st.sampled_from(GPTS))
-def test_any_history_is_a_legal_chat_request(request: ChatRequest, target: Target) -> None:
+def test_peer_10_any_history_is_a_legal_chat_request(request: ChatRequest, target: Target) -> None:
     check_chat_request(FORMATS[C].encode_request(request, target).body)
 
 
 @MANY
 @given(histories(), st.sampled_from([A, C]))
-def test_a_longer_history_begins_with_the_bytes_of_the_shorter_one(request: ChatRequest, form: FormatId) -> None:
+def test_peer_37_a_longer_history_begins_with_the_bytes_of_the_shorter_one(
+    request: ChatRequest, form: FormatId
+) -> None:
     later = (Message(Role.ASSISTANT, (Text("done"),)), Message(Role.USER, (Text("next"),)))
     longer = ChatRequest("alias", request.system, (*request.messages, *later), request.tools)
     target = Target("m")
@@ -80,13 +82,13 @@ def test_a_history_stays_legal_over_a_second_translation(request: ChatRequest, w
 
 @MANY
 @given(answers(), st.sampled_from([A, C, L]))
-def test_any_answer_is_a_well_formed_stream(events: list[Event], form: FormatId) -> None:
+def test_peer_12_any_answer_is_a_well_formed_stream(events: list[Event], form: FormatId) -> None:
     STREAM_CHECKS[form](b"".join(drain(FORMATS[form].stream_encoder(meta(A)), events)))
 
 
 @MANY
 @given(answers(), st.sampled_from([A, C, L]))
-def test_any_answer_broken_off_is_a_well_formed_stream_that_ends_in_an_error(
+def test_peer_18_any_answer_broken_off_is_a_well_formed_stream_that_ends_in_an_error(
     events: list[Event], form: FormatId
 ) -> None:
     for broken in every_failure(events):
@@ -127,6 +129,17 @@ def test_a_translated_stream_cut_anywhere_is_well_formed(
     if out:
         STREAM_CHECKS[client](out)
     assert stage.complete != (stage.fault is not None)
+
+
+@settings(MANY, max_examples=40)
+@given(answers(), st.sampled_from([A, C]), st.sampled_from([A, C, L]), st.sampled_from([1, 7, 64]))
+def test_a_translated_stream_is_the_same_bytes_for_any_chunking(
+    events: list[Event], upstream: FormatId, client: FormatId, size: int
+) -> None:
+    raw = b"".join(drain(FORMATS[upstream].stream_encoder(meta(upstream)), events))
+    whole = b"".join(drain(translate.stream(FORMATS[client], FORMATS[upstream], meta(upstream)), [raw]))
+    pieces = [raw[at : at + size] for at in range(0, len(raw), size)]
+    assert b"".join(drain(translate.stream(FORMATS[client], FORMATS[upstream], meta(upstream)), pieces)) == whole
 
 
 @settings(MANY, max_examples=80)

@@ -37,7 +37,7 @@ SEALS = st.builds(
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(SEALS)
-def test_a_carrier_gives_back_its_seal_bit_for_bit_in_both_forms(seal: Seal) -> None:
+def test_peer_35_a_carrier_gives_back_its_seal_bit_for_bit_in_both_forms(seal: Seal) -> None:
     for packed in (carrier.pack(seal, KEY), carrier.pack_base64(seal, KEY)):
         assert carrier.is_carrier(packed)
         assert carrier.unpack(packed, (KEY,)) == seal
@@ -325,7 +325,7 @@ def test_arguments_are_an_object(text: str, value: Any) -> None:
     assert arguments_object(text) == value
 
 
-def test_counting() -> None:
+def test_peer_36_counting_is_never_zero() -> None:
     assert text_tokens("abcd" * 10) == 10
     assert text_tokens("漢字") == 2
     assert image_size(PNG) == (1, 1)
