@@ -33,8 +33,8 @@ class Question:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def part(module: str, what: str) -> Any:
+def part(module: str, what: str, instead: str = "") -> Any:
     """Returns the module. Raises `Refused` when this build does not have it."""
     if find_spec(module) is None:
-        raise refuse("not-built", f"{what} is not in this build yet.", exit_code=FAILED)
+        raise refuse("not-built", f"{what} is not in this build yet.", instead, exit_code=FAILED)
     return import_module(module)

@@ -26,7 +26,7 @@ async def probe_input(found: Input, doc: Doc, call: Call) -> Mapping[str, Any]:
         probe_rpm(call.args),
         call.env,
     )
-    result: Mapping[str, Any] = await part("llr.control.probe", "Probing").test(question, call.progress)
+    result: Mapping[str, Any] = await part("llr.control.probe", "Probing", _INSTEAD).test(question, call.progress)
     scope = result.get("failureScope")
     if scope == "full" or not result.get("ok"):
         text = "Auto-discovery failed: no endpoint answered with this key and these models."

@@ -239,16 +239,16 @@ def _refuse_incomplete(args: Args, entry: Doc, given: Doc, models: list[JSON]) -
     keyless = isinstance(auth, dict) and auth.get("type") == "none"
     stored = get(entry, "provider", "apiKey") or get(entry, "provider", "apiKeyEnv")
     has_key = bool(given.get("apiKey") or given.get("apiKeyEnv") or stored or keyless)
+    typed = " ".join(filter(None, (args.text("endpoints"), *(args.text(flag) for _, flag in BASE_URLS))))
+    wrong = [one for one in endpoints if not url(one)]
+    if wrong or (typed.strip() and not endpoints) or (args.text("base_url") and not given.get("baseUrl")):
+        raise refuse("bad-endpoint", f"No valid http(s) URL: {', '.join(wrong) or typed or args.text('base_url')}.")
     if not has_endpoint or not has_key:
         raise refuse(
             "provider-incomplete",
             "provider-id, name, api-key (or api-key-env) and at least one endpoint are required.",
             "Or take a vendor's: --preset=openrouter --api-key-env=OPENROUTER_API_KEY.",
         )
-    typed = " ".join(filter(None, (args.text("endpoints"), *(args.text(flag) for _, flag in BASE_URLS))))
-    wrong = [one for one in endpoints if not url(one)]
-    if wrong or (typed.strip() and not endpoints) or (args.text("base_url") and not given.get("baseUrl")):
-        raise refuse("bad-endpoint", f"No valid http(s) URL: {', '.join(wrong) or typed or args.text('base_url')}.")
     if not models:
         raise refuse("provider-models", "At least one model is required.", "Say --models=id,id.")
     bare = given.get("endpoints")
