@@ -3,7 +3,6 @@
 Law: `messages` comes last, so that a longer conversation's body begins with the shorter one's.
 """
 
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -16,23 +15,22 @@ from llr.formats.effort import openai_effort
 from llr.formats.fields import luggage_losses, option_losses, passthrough, schema_losses
 from llr.formats.foreign import BILLING_LINE, plain_text
 from llr.formats.models_rules import openai_reasoning
-from llr.formats.openai_chat.parts import CHAT, LEGACY, attach, text_part
+from llr.formats.openai_chat.parts import CHAT, attach, text_part
 from llr.formats.openai_chat.request import (
-    FLAT,
     LIMIT_FIELD,
     ORIGIN,
     OWN,
     RAW_STREAM_OPTIONS,
     USER_FIELD,
 )
+from llr.formats.openai_chat.tools import Work, declared, encode_tools
 from llr.formats.openai_chat.turns import Conversation, call_ids, custom_tools
-from llr.formats.reading import bag, table, text, unload
+from llr.formats.reading import bag, text, unload
 from llr.formats.schema import OPENAI_STRICT, OPENAI_TOOL, clean, object_schema
 from llr.formats.tool_names import RULES, ToolNames
-from llr.formats.toolforms import client_tool, function_form, search_function
-from llr.ir.loss import Loss, LossLevel
-from llr.ir.parts import Part, Text, ToolKind
-from llr.ir.request import ChatRequest, ChoiceMode, OutputFormat, ServerTool, Tool, ToolChoice
+from llr.ir.loss import LossLevel
+from llr.ir.parts import Part, Text
+from llr.ir.request import ChatRequest, OutputFormat
 
 # Vendor reference: at most four stop texts.
 MOST_STOPS = 4
@@ -50,38 +48,20 @@ _SAME_NAME = (
 )
 
 
-@dataclass(slots=True)
-class _Work:
-    """One encoding under way. `thinker` is an OpenAI reasoning model: other limits, no sampling."""
-
-    request: ChatRequest
-    target: Target
-    names: ToolNames
-    losses: list[Loss]
-    own: bool
-    thinker: bool
-
-    def flag(self, name: str) -> Any:
-        return self.target.capabilities.get(name)
-
-    def lose(self, at: str, what: str, why: str, level: LossLevel = LossLevel.WARN) -> None:
-        self.losses.append(Loss(at, what, why, level))
-
-
 def encode_request(request: ChatRequest, target: Target) -> Encoded:
     """Returns a Chat body for `target`. Raises `GatewayError(INVALID_REQUEST)` for what has no equivalent."""
     if request.previous_response_id:
         said = f"Previous response with id '{request.previous_response_id}' not found."
         raise fail(ErrorKind.INVALID_REQUEST, said, param="previous_response_id")
-    named = [(tool.name or tool.kind.value, tool.namespace) for tool in _declared(request)]
+    named = [(tool.name or tool.kind.value, tool.namespace) for tool in declared(request)]
     own = OWN in bag(request.extras, CHAT)
-    work = _Work(request, target, ToolNames(named, RULES[CHAT]), [], own, openai_reasoning(target.model))
+    work = Work(request, target, ToolNames(named, RULES[CHAT]), [], own, openai_reasoning(target.model))
     body: dict[str, Any] = {"model": target.model, "stream": request.stream}
     _limits(work, body)
     _sampling(work, body)
     _steering(work, body)
     _output(work, body)
-    _tools(work, body)
+    encode_tools(work, body)
     unload(request.extras, CHAT, body)
     if work.flag("cache_control") is True and "cache_control" not in body and (mark := mark_of(request.extras)):
         body["cache_control"] = mark
@@ -97,20 +77,7 @@ def encode_request(request: ChatRequest, target: Target) -> Encoded:
     return Encoded(body, tuple(work.losses), work.names.changed(), conversation.ids.changed())
 
 
-def _declared(request: ChatRequest) -> list[Tool]:
-    """Returns every tool that goes out as a function or a free-text tool."""
-    tools = []
-    for tool in request.tools:
-        if isinstance(tool, Tool):
-            tools.append(tool)
-        elif (known := client_tool(tool)) is not None:
-            tools.append(known)
-        elif tool.capability == "web_search" and tool.format is not CHAT:
-            tools.append(search_function(tool))
-    return tools
-
-
-def _limits(work: _Work, body: dict[str, Any]) -> None:
+def _limits(work: Work, body: dict[str, Any]) -> None:
     wanted, limit = work.request.options.max_tokens, work.target.max_output_tokens
     if not wanted:
         return
@@ -122,7 +89,7 @@ def _limits(work: _Work, body: dict[str, Any]) -> None:
     body[text(bag(work.request.extras, CHAT).get(LIMIT_FIELD)) or name] = wanted
 
 
-def _sampling(work: _Work, body: dict[str, Any]) -> None:
+def _sampling(work: Work, body: dict[str, Any]) -> None:
     options = work.request.options
     if work.thinker and not work.own:
         work.losses += option_losses(options, ("temperature", "top_p"), "the model takes no sampling options")
@@ -148,7 +115,7 @@ def _sampling(work: _Work, body: dict[str, Any]) -> None:
         body["stop"] = stop[0] if "~stop" in bag(work.request.extras, CHAT) and len(stop) == 1 else stop
 
 
-def _steering(work: _Work, body: dict[str, Any]) -> None:
+def _steering(work: Work, body: dict[str, Any]) -> None:
     options, own = work.request.options, bag(work.request.extras, CHAT)
     _effort(work, body)
     if options.verbosity:
@@ -176,7 +143,7 @@ def _steering(work: _Work, body: dict[str, Any]) -> None:
         body["stream_options"] = stream_options
 
 
-def _effort(work: _Work, body: dict[str, Any]) -> None:
+def _effort(work: Work, body: dict[str, Any]) -> None:
     """`reasoning_effort` is what the Chat endpoint reads; `reasoningStyle: nested` names servers with an object."""
     options = work.request.options
     given = bag(work.request.extras, CHAT)
@@ -193,7 +160,7 @@ def _effort(work: _Work, body: dict[str, Any]) -> None:
         body["reasoning_effort"] = effort
 
 
-def _output(work: _Work, body: dict[str, Any]) -> None:
+def _output(work: Work, body: dict[str, Any]) -> None:
     output = work.request.options.output
     if output is None:
         return
@@ -217,134 +184,7 @@ def _output(work: _Work, body: dict[str, Any]) -> None:
     body["response_format"] = {"type": "json_schema", "json_schema": form}
 
 
-def _tools(work: _Work, body: dict[str, Any]) -> None:
-    choice = work.request.tool_choice
-    allowed = None
-    if choice is not None and choice.mode is ChoiceMode.ALLOWED and not _own_choice(work, choice):
-        allowed = set(choice.allowed)
-    tools: list[dict[str, Any]] = []
-    functions: list[dict[str, Any]] = []
-    for tool in work.request.tools:
-        if isinstance(tool, ServerTool):
-            made = _server_tool(work, tool, body)
-            label = text(tool.raw.get("name")) or tool.type
-        else:
-            made, label = _tool(work, tool), tool.name
-        if made is not None and (allowed is None or label in allowed):
-            legacy = isinstance(tool, Tool) and LEGACY in bag(work.request.extras, CHAT)
-            (functions if legacy else tools).append(made["function"] if legacy else made)
-    if tools:
-        body["tools"] = tools
-    if functions:
-        body["functions"] = functions
-    if tools or functions or work.own:
-        _choice(work, choice, body, legacy=bool(functions))
-
-
-def _own_choice(work: _Work, choice: ToolChoice) -> bool:
-    return (work.own or work.flag("allowed_tools") is True) and isinstance(choice.raw, dict)
-
-
-def _tool(work: _Work, tool: Tool) -> dict[str, Any]:
-    if tool.kind is ToolKind.CUSTOM and custom_tools(work.target, work.request.extras):
-        custom: dict[str, Any] = {"name": work.names.sent(tool.name, tool.namespace)}
-        if tool.description:
-            custom["description"] = tool.description
-        if tool.format is not None:
-            grammar = table(tool.format)
-            nested = grammar.get("type") == "grammar" and "grammar" not in grammar
-            inner = {key: value for key, value in grammar.items() if key != "type"}
-            custom["format"] = {"type": "grammar", "grammar": inner} if nested else tool.format
-        made: dict[str, Any] = {"type": "custom", "custom": custom}
-    else:
-        function = _function(work, tool)
-        flat = FLAT in bag(tool.extras, CHAT)
-        made = {"type": "function", **function} if flat else {"type": "function", "function": function}
-    attach(tool.extras, made, marks=work.flag("cache_control") is True)
-    if tool.extras and work.flag("cache_control") is not True:
-        work.losses += luggage_losses(tool.extras, CHAT, tool.at)
-    return made
-
-
-def _function(work: _Work, tool: Tool) -> dict[str, Any]:
-    form = function_form(tool)
-    function: dict[str, Any] = {"name": work.names.sent(form.name, form.namespace)}
-    if form.description:
-        function["description"] = form.description
-    if form.parameters is not None or not work.own:
-        schema: Any = form.parameters
-        if not work.own:
-            schema, removed = clean(object_schema(schema), OPENAI_TOOL)
-            work.losses += schema_losses(removed, tool.at, "not taken by every server", LossLevel.SILENT)
-        function["parameters"] = schema
-    if form.strict is not None and (work.own or work.flag("strict_tools") is not False):
-        function["strict"] = form.strict
-        if form.strict and not work.own:
-            function["parameters"] = clean(function.get("parameters"), OPENAI_STRICT)[0]
-    function.update(bag(tool.extras, CHAT).get("~function", {}))
-    return function
-
-
-def _server_tool(work: _Work, tool: ServerTool, body: dict[str, Any]) -> dict[str, Any] | None:
-    if tool.format is CHAT:
-        if tool.type == "web_search_options":
-            body["web_search_options"] = dict(tool.raw)
-            return None
-        return dict(tool.raw)
-    known = client_tool(tool)
-    if known is not None:
-        return _tool(work, known)
-    if tool.capability == "web_search":
-        if work.flag("web_search") is True:
-            body["web_search_options"] = _search_options(tool)
-            return None
-        work.lose(tool.at, tool.type, "a function here: whoever runs it searches", LossLevel.SILENT)
-        return _tool(work, search_function(tool))
-    work.lose(tool.at, tool.type, f"only {tool.format} can run this tool", LossLevel.REJECT)
-    return None
-
-
-def _search_options(tool: ServerTool) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    if text(tool.raw.get("search_context_size")):
-        options["search_context_size"] = tool.raw["search_context_size"]
-    place = table(tool.raw.get("user_location"))
-    if place:
-        inner = {key: value for key, value in place.items() if key != "type" and value}
-        options["user_location"] = {"type": "approximate", "approximate": inner}
-    return options
-
-
-def _choice(work: _Work, choice: ToolChoice | None, body: dict[str, Any], *, legacy: bool) -> None:
-    value: Any = None
-    if choice is not None:
-        match choice.mode:
-            case ChoiceMode.TOOL:
-                value = _one_tool(work, choice, legacy=legacy)
-            case ChoiceMode.ALLOWED if _own_choice(work, choice):
-                value = choice.raw
-            case ChoiceMode.ALLOWED:
-                value = "required" if choice.required else "auto"
-            case _:
-                value = choice.mode.value
-    if value is not None:
-        body["function_call" if legacy else "tool_choice"] = value
-    if work.request.options.parallel_tools is not None and not legacy:
-        body["parallel_tool_calls"] = work.request.options.parallel_tools
-
-
-def _one_tool(work: _Work, choice: ToolChoice, *, legacy: bool) -> dict[str, Any]:
-    found = next((tool for tool in _declared(work.request) if tool.name == choice.name), None)
-    name = work.names.sent(choice.name, found.namespace if found else "")
-    if legacy:
-        return {"name": name}
-    kind = found.kind if found is not None else choice.kind
-    if kind is ToolKind.CUSTOM and custom_tools(work.target, work.request.extras):
-        return {"type": "custom", "custom": {"name": name}}
-    return {"type": "function", "function": {"name": name}}
-
-
-def _system(work: _Work) -> list[dict[str, Any]]:
+def _system(work: Work) -> list[dict[str, Any]]:
     """Leading instructions: the client's own messages again, or one message of everything others wrote."""
     request = work.request
     origin = [bag(part.extras, CHAT).get(ORIGIN) if isinstance(part, Text) else None for part in request.system]
@@ -379,7 +219,7 @@ def _own_system(parts: tuple[Part, ...], origin: list[Any]) -> list[dict[str, An
     return messages
 
 
-def _one_system(work: _Work) -> list[dict[str, Any]]:
+def _one_system(work: Work) -> list[dict[str, Any]]:
     parts: list[Text] = []
     for part in work.request.system:
         said = plain_text(part)
@@ -404,7 +244,7 @@ def _marks(part: Text) -> dict[FormatId, Any]:
     return {FormatId.MESSAGES: part.extras[FormatId.MESSAGES]} if FormatId.MESSAGES in part.extras else {}
 
 
-def _check_prefill(work: _Work, messages: list[dict[str, Any]]) -> None:
+def _check_prefill(work: Work, messages: list[dict[str, Any]]) -> None:
     if work.flag("prefill") is not False or not messages or messages[-1]["role"] != "assistant":
         return
     if not messages[-1].get("tool_calls"):
