@@ -277,12 +277,20 @@ def event_body(found: Events, books: Books) -> tuple[EventBody, Pinger]:
     context = call.context(started=True)
     dialect = DIALECTS[call.client]
     stage = convert.answer_stage(call, done.candidate, done.sent)
-    seen = books.keep_turn if books.turn is not None else None
-    body = EventBody(found, books.close, lambda fault: dialect.fault_event(fault, context), stage, seen)
+    pinger = Pinger(call)
+
+    def seen(said: bytes) -> None:
+        pinger.saw(said)
+        books.keep_turn(said)
+
+    watched = stage is not None and (books.turn is not None or call.codex)
+    body = EventBody(
+        found, books.close, lambda fault: dialect.fault_event(fault, context), stage, seen if watched else None
+    )
     books.bytes_out = lambda: body.bytes_out
     books.usage = lambda: stage.usage if stage is not None else usage_of_stream(wire, watch)
-    pinger = Pinger(call)
-    pinger.saw(found.held, native=stage is None)
+    if stage is None:
+        pinger.saw(found.held)
     return body, pinger
 
 
@@ -323,7 +331,7 @@ class LateBody:
             call.payload.release()
             if isinstance(found, Events):
                 self._inner, pinger = event_body(found, books)
-                self.pinger.take_over(pinger)
+                self.pinger.follow(pinger)
                 return await self._inner.__anext__()
             if isinstance(found, Raw):
                 self._inner = RawBody(found, books.close)

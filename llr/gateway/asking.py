@@ -11,7 +11,7 @@ from llr.gateway import convert
 from llr.gateway.attempt import Answer, Failure, Pace, Question, Verbatim, Whole, attempt, broken
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps, Live
-from llr.gateway.routes import Action
+from llr.gateway.routes import GENERATIONS
 from llr.providers.auth import Auth
 from llr.providers.urls import GENERATION
 from llr.routing.outcome import Phase
@@ -20,7 +20,6 @@ from llr.wire.http import Timeouts
 
 log = logging.getLogger("llr.gateway")
 
-GENERATIONS = frozenset((Action.GENERATE, Action.UNIFIED))
 _NOTHING_SENT = convert.Sent(GENERATION[FormatId.CHAT], (), False)
 _NO_SEARCH = re.compile(
     rb"(?i)web search credits are unavailable in this session|web access unavailable(?: \(out of credits\))?"

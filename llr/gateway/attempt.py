@@ -173,7 +173,8 @@ async def attempt(question: Question, transport: Transport) -> Answer | Failure:
 def broken(fault: Fault, phase: Phase) -> Failure:
     """Returns the failure of an attempt that brought no usable answer."""
     kind = fault.kind if fault.kind in _OUR_KINDS else None
-    return Failure(fault, phase, None if kind else fault.http_status, kind, fault.message)
+    status = None if kind else _STATUS_BEHIND.get(fault.kind, fault.http_status)
+    return Failure(fault, phase, status, kind, fault.message)
 
 
 async def _judge(question: Question, source: Source) -> Answer | Failure:

@@ -23,6 +23,7 @@ from llr.gateway.attempt import Whole
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps, Live
 from llr.gateway.history import not_found
+from llr.gateway.routes import Action
 from llr.gateway.upstream import Shape
 from llr.ir.loss import Loss
 from llr.ir.request import ChatRequest
@@ -120,6 +121,8 @@ def outgoing(call: Call, candidate: Candidate, live: Live, deps: Deps) -> Sent:
             edits["model"] = candidate.model.id
             if stream and not call.stream:
                 edits["stream"] = True
+        elif call.action is Action.UNIFIED:
+            edits |= {"model": REMOVED, "stream": REMOVED}
         return Sent(call.endpoint, call.payload.parts(edits), stream, edits=edits)
     request = decoded(call, deps)
     if request.previous_response_id:

@@ -12,7 +12,7 @@ from llr.base.names import FormatId
 from llr.base.redact import scrub
 from llr.config.schema import ResponsesStoreSpec
 from llr.gateway import convert
-from llr.gateway.asking import GENERATIONS, Asker
+from llr.gateway.asking import Asker
 from llr.gateway.attempt import Answer, Events, Failure, Raw, Verbatim
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps, Live
@@ -20,6 +20,7 @@ from llr.gateway.downgrade import as_chat, as_learned, says_chat_only
 from llr.gateway.hold import Hold
 from llr.gateway.learned import CHAT_ONLY
 from llr.gateway.observe import Attempted, ignore
+from llr.gateway.routes import GENERATIONS
 from llr.ir.loss import Loss, LossLevel
 from llr.routing.affinity import pin_ops
 from llr.routing.health import health_ops

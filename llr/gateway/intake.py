@@ -11,7 +11,7 @@ from llr.gateway.access import QUERY_KEYS
 from llr.gateway.call import Call, Payload
 from llr.gateway.deps import Deps, Live
 from llr.gateway.detect import detect
-from llr.gateway.routes import Action, Match
+from llr.gateway.routes import GENERATIONS, Action, Match
 from llr.providers.urls import GEMINI_STREAM, GENERATION, Endpoint
 from llr.providers.urls import Call as Asked
 from llr.routing.affinity import Clues, session_of
@@ -60,14 +60,14 @@ async def read_call(match: Match, request: Request, live: Live, deps: Deps, call
         model=_model(payload),
         started_at=started_at,
         method=request.method,
-        stream=_stream(payload, client),
+        stream=action in GENERATIONS and _stream(payload, client),
         choices=_choices(payload.value, client),
         tool=tool_of(headers),
         no_fallback=headers.text(NO_FALLBACK).strip().lower() in _TRUE,
         tool_types=_tool_types(payload.value) if live.settings.debug_routing or b"web_search" in payload.data else (),
     )
-    if client is FormatId.GEMINI and match.rest:
-        return _gemini(call, match, query)
+    if client is FormatId.GEMINI:
+        return _gemini(call, match, query) if match.rest else _unified_gemini(call)
     if action is Action.NATIVE or action is Action.STORED:
         path = _rest_of(request.target)
         return replace(call, endpoint=Endpoint(Asked.PATH, path, own_query(query)))
@@ -137,6 +137,11 @@ def _gemini(call: Call, match: Match, query: str) -> Call:
         return call
     # The upstream is asked for events in any case; the array is made of them on the way out.
     return replace(call, gemini_array=("alt", "sse") not in parse_qsl(query), endpoint=GEMINI_STREAM)
+
+
+def _unified_gemini(call: Call) -> Call:
+    """A Gemini body on a unified endpoint names model and stream itself; its provider wants both in the path."""
+    return replace(call, model_in_body=False, endpoint=GEMINI_STREAM if call.stream else call.endpoint)
 
 
 def _rest_of(target: str) -> str:

@@ -1,5 +1,7 @@
 """What is sent into a silent stream so that nobody in between takes it for dead."""
 
+from dataclasses import replace
+
 from llr.base.jsonio import InvalidJSON, dumps, loads
 from llr.base.names import FormatId
 from llr.gateway.call import Call
@@ -14,22 +16,25 @@ SILENCE_S = 15.0
 class Pinger:
     """Knows what a ping of one stream looks like now."""
 
-    __slots__ = ("_call", "_started", "_waking")
+    __slots__ = ("_call", "_leader", "_started", "_waking")
 
     def __init__(self, call: Call) -> None:
         self._call = call
         self._started = False
         self._waking = b""
+        self._leader: Pinger | None = None
 
-    def saw(self, held: bytes, *, native: bool) -> None:
-        """Notes the first events of a stream that goes out now.
+    def saw(self, said: bytes) -> None:
+        """Notes the first events that go out.
 
         Codex ignores comments; it stays awake only for real events, so `response.in_progress` is said again.
         """
-        self._started = True
-        if not self._call.codex or self._call.client is not FormatId.RESPONSES or not native:
+        if self._started:
             return
-        event = first_event(held)
+        self._started = True
+        if not self._call.codex or self._call.client is not FormatId.RESPONSES:
+            return
+        event = first_event(said)
         if event is None:
             return
         try:
@@ -39,10 +44,16 @@ class Pinger:
         if isinstance(value, dict) and value.get("type") == "response.created":
             self._waking = format_event(dumps({**value, "type": "response.in_progress"}), "response.in_progress")
 
-    def take_over(self, other: "Pinger") -> None:
-        """Goes on as `other` would."""
-        self._started, self._waking = other._started, other._waking
+    def follow(self, other: "Pinger") -> None:
+        """Goes on as `other` does from now on."""
+        self._leader = other
 
     def beat(self) -> bytes:
         """Returns a ping; the stream is at an event boundary, for only whole events are relayed."""
-        return self._waking or DIALECTS[self._call.client].ping(self._call.context(started=self._started))
+        if self._leader is not None:
+            return self._leader.beat()
+        if self._waking:
+            return self._waking
+        context = self._call.context(started=self._started)
+        # An event about a response that was not begun would be no event of any response.
+        return DIALECTS[self._call.client].ping(context if self._started else replace(context, codex=False))

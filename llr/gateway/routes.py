@@ -38,6 +38,10 @@ class Action(StrEnum):
     EXPLAIN = "explain"
 
 
+# What asks a model for an answer: it can be translated, and it counts for a model's health.
+GENERATIONS = frozenset((Action.GENERATE, Action.UNIFIED))
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One method on one path. `path` is literal, or a template whose `{name}` stands for the rest of the path."""

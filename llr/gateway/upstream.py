@@ -6,8 +6,8 @@ from enum import Enum
 
 from llr.base.clock import Clock
 from llr.base.errors import ErrorKind, fail
-from llr.wire.coding import Unpacker
-from llr.wire.http import InboundResponse
+from llr.wire.coding import GZIP_MAGIC, Unpacker
+from llr.wire.http import Headers, InboundResponse
 from llr.wire.sse import BOM
 
 # A plain answer up to this size is read whole before the client gets a byte, so that a bad one can still fail over.
@@ -29,12 +29,14 @@ class Shape(Enum):
 class Source:
     """The unpacked bytes of one answer."""
 
-    __slots__ = ("_ahead", "_chunks", "_pieces", "_unpacker", "inbound")
+    __slots__ = ("_ahead", "_chunks", "_first", "_pieces", "_unpacker", "inbound")
 
     def __init__(self, inbound: InboundResponse) -> None:
         """Raises `GatewayError(UPSTREAM_INVALID)` for a content coding that cannot be undone."""
         self.inbound = inbound
-        self._unpacker = Unpacker(inbound.headers)
+        # Most answers are not packed; they pay for one look at their first bytes.
+        self._unpacker = Unpacker(inbound.headers) if b"content-encoding" in inbound.headers else None
+        self._first = True
         self._chunks = inbound.chunks()
         self._pieces: Iterator[bytes] | None = None
         self._ahead: asyncio.Task[bytes | None] | None = None
@@ -64,13 +66,19 @@ class Source:
             try:
                 chunk = await self._chunks.__anext__()
             except StopAsyncIteration:
-                self._unpacker.finish()
+                if self._unpacker is not None:
+                    self._unpacker.finish()
                 return None
-            if self._unpacker.idle:
-                if chunk:
-                    return chunk
-            else:
-                self._pieces = iter(self._unpacker.feed(chunk))
+            if not chunk:
+                continue
+            if self._first:
+                self._first = False
+                if self._unpacker is None and chunk.startswith(GZIP_MAGIC):
+                    # Packed although no field says so; text never begins like it.
+                    self._unpacker = Unpacker(Headers([(b"content-encoding", b"gzip")]))
+            if self._unpacker is None:
+                return chunk
+            self._pieces = iter(self._unpacker.feed(chunk))
 
     async def read(self, limit_bytes: int) -> tuple[bytes, bool]:
         """Returns the body as far as `limit_bytes`, and whether that was all."""

@@ -17,6 +17,7 @@ except ImportError:
 
 # Pieces handed on while a stream is unpacked: a few socket buffers.
 PIECE_BYTES = 256 * 1024
+GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_BITS = 31
 _ALIASES = {"x-gzip": "gzip", "x-deflate": "deflate"}
 _ZSTD_HINT = (
@@ -158,7 +159,7 @@ class Unpacker:
         """Returns the unpacked pieces of one chunk."""
         if self._sniff and item:
             self._sniff = False
-            if item.startswith(b"\x1f\x8b"):
+            if item.startswith(GZIP_MAGIC):
                 self._decoders = [Decoder("gzip")]
         if not self._decoders:
             return iter((item,))

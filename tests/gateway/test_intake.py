@@ -11,9 +11,10 @@ from llr.base.names import FormatId
 from llr.config.schema import Settings
 from llr.gateway.detect import detect
 from llr.gateway.intake import tool_of
-from llr.testing import Playbook, Reply, json_reply, reset
+from llr.state.memory import MemoryStore
+from llr.testing import Playbook, Reply, Wait, json_reply, reset, sse_reply
 from llr.wire.http import Headers
-from tests.gateway.samples import ANTHROPIC, CHAT, MESSAGES, RESPONSES, doc_for
+from tests.gateway.samples import ANTHROPIC, CHAT, GEMINI, MESSAGES, RESPONSES, doc_for, error_message
 
 
 def playing(settings: Settings | None = None) -> Playbook:
@@ -247,3 +248,44 @@ def test_coding_tools_are_known_by_their_headers() -> None:
     assert tool("user-agent", "codex_exec/0.1") == "codex"
     assert tool("user-agent", "claude-cli/2.1.197 (external, cli)") == "claude-code"
     assert tool("user-agent", "curl/8") == ""
+
+
+async def test_a_gemini_body_on_a_unified_endpoint() -> None:
+    for stream in (False, True):
+        play = Playbook(doc_for(GEMINI, "a"))
+        play.upstream("a.test").answers(sse_reply(*GEMINI.stream) if stream else json_reply(GEMINI.answer))
+        heard = await play.ask("POST", "/route", {"model": "any", "stream": stream, **GEMINI.request})
+        assert heard.status == 200
+        request = play.upstream("a.test").asked[0]
+        verb = "streamGenerateContent?alt=sse" if stream else "generateContent"
+        assert request.target == f"/v1beta/models/m:{verb}"
+        assert play.upstream("a.test").bodies[0] == GEMINI.request
+
+
+async def test_other_calls_have_no_silence_rule_even_when_they_stream() -> None:
+    play = playing()
+    reply = Reply(200, [("content-type", "audio/mpeg")], [b"\xff\xfb"], [Wait(30)])
+    play.upstream("a.test").answers(reply)
+    asking = await play.open("POST", "/v1/audio/speech", {"model": "any", "stream": True})
+    await play.clock.advance(31)
+    heard = await asking.heard()
+    assert (heard.headers.text(b"content-type"), heard.body) == ("audio/mpeg", b"\xff\xfb")
+
+
+class BrokenStore(MemoryStore):
+    """A store with a fault in it."""
+
+    async def apply(self, ops: Any, *, now: float) -> tuple[bool, ...]:
+        raise ZeroDivisionError("secret detail")
+
+
+async def test_a_surprise_is_an_internal_error_with_an_id_and_no_detail(caplog: pytest.LogCaptureFixture) -> None:
+    for sample in (CHAT, MESSAGES, GEMINI):
+        play = Playbook(doc_for(sample, "a"), store=BrokenStore())
+        play.upstream("a.test").answers(json_reply(sample.answer))
+        heard = await play.ask("POST", sample.target("any"), sample.body("any"), sample.headers)
+        assert heard.status == 500
+        assert "req_1" in error_message(sample, heard)
+        assert "secret detail" not in heard.body.decode()
+        assert play.transport.open == 0
+    assert "req_1" in caplog.text

@@ -200,3 +200,24 @@ async def test_a_client_that_leaves_a_measured_stream_frees_everything() -> None
     await asking.leave()
     assert play.transport.open == 0
     assert play.clock.sleepers == 0
+
+
+async def test_codex_is_kept_awake_in_translated_streams_too() -> None:
+    made = doc_for(CHAT, "a")
+    made["providers"][0]["format"] = "openai-chat"
+    for before in (0, 16):
+        play = Playbook(made)
+        steps: list[Any] = [*CHAT.stream[:2], Wait(20), *CHAT.stream[2:]]
+        play.upstream("a.test").answers(
+            Reply(200, [("content-type", "text/event-stream")], steps, [Wait(before)] if before else [])
+        )
+        target, body, _ = opening(RESPONSES)
+        asking = await play.open("POST", target, body, {"originator": "codex_cli_rs"})
+        await play.clock.advance(60)
+        heard = await asking.heard()
+        created = next(event for event in heard.events if event.event == "response.created")
+        awake = [json.loads(one.data) for one in heard.events if one.event == "response.in_progress"]
+        assert len(awake) == 2
+        assert heard.body.startswith(b": keep-alive") is bool(before)
+        assert {one["response"]["id"] for one in awake} == {json.loads(created.data)["response"]["id"]}
+        assert heard.events[-1].event == "response.completed"
