@@ -5,12 +5,12 @@ import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeAlias, TypeVar
 
 from llr.base.errors import ErrorKind, GatewayError, fail
 from llr.base.ids import CountingIds
+from llr.base.records import dataclass, field
 from llr.config.parse import parse_config
 from llr.config.schema import Settings
 from llr.gateway.app import Gateway
@@ -206,7 +206,10 @@ async def _pause(step: Wait, clock: FakeClock) -> None:
 
 
 class ScriptedTransport:
-    """Answers each host's requests from its list of replies, the last one again and again."""
+    """Answers each host's requests from its list of replies, the last one again and again.
+
+    `seen` are the requests; with `keeps` off they are not remembered.
+    """
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
@@ -215,6 +218,7 @@ class ScriptedTransport:
         self.timeouts: list[Timeouts] = []
         self.open = 0
         self.cut = 0
+        self.keeps = True
 
     def script(self, host: str, *replies: Reply) -> None:
         """Sets what a host answers."""
@@ -226,7 +230,8 @@ class ScriptedTransport:
 
     async def send(self, request: OutboundRequest, *, timeouts: Timeouts) -> InboundResponse:
         """Returns the next reply of the host. Raises what its script says."""
-        self.seen.append(request)
+        if self.keeps:
+            self.seen.append(request)
         self.timeouts.append(timeouts)
         replies = self._replies.get(request.origin.host)
         if not replies:

@@ -3,10 +3,10 @@
 import hmac
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
 from llr.base.errors import ErrorKind, Fault
+from llr.base.records import dataclass, field
 from llr.base.redact import Secret
 from llr.config.schema import Config, Settings
 from llr.wire.http import Headers, RawHeaders, Request

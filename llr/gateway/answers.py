@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from llr.base.errors import ErrorKind, Fault
 from llr.base.jsonio import JSON, InvalidJSON, loads
 from llr.base.names import FormatId
+from llr.base.records import dataclass
 from llr.formats.count import estimate_request
 from llr.gateway import convert
 from llr.gateway.array import ArrayBody, as_array
@@ -194,10 +194,14 @@ async def _shown(result: Committed | Refused, books: Books) -> Response:
     call, candidate, found = books.call, result.candidate, result.answer
     books.turn = _turn(call, candidate)
     call.payload.release()
+    result.sent.release()
     if isinstance(found, Raw):
         return _raw(found, books)
     native = convert.is_native(call, candidate) and not (isinstance(found, Whole) and found.converted)
-    fields = (relayed_headers if native else translated_headers)(found.headers, stream=call.stream)
+    if native:
+        fields = relayed_headers(found.headers, stream=call.stream)
+    else:
+        fields = translated_headers(found.headers, call.client, stream=call.stream)
     with_request_id(fields, call.id, call.client)
     if books.exchange.debug:
         fields += debug_headers(call, books.exchange, result)
@@ -329,6 +333,7 @@ class LateBody:
             books.first_token_at = books.deps.clock.now()
             books.turn = _turn(call, result.candidate)
             call.payload.release()
+            result.sent.release()
             if isinstance(found, Events):
                 self._inner, pinger = event_body(found, books)
                 self.pinger.follow(pinger)

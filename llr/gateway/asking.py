@@ -2,10 +2,10 @@
 
 import logging
 import re
-from dataclasses import replace
 
 from llr.base.errors import ErrorKind, Fault, GatewayError
 from llr.base.names import FormatId
+from llr.base.records import replace
 from llr.config.schema import TimeoutSpec
 from llr.gateway import convert
 from llr.gateway.attempt import Answer, Failure, Pace, Question, Verbatim, Whole, attempt, broken

@@ -5,13 +5,13 @@ is closed.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from llr.base.clock import Clock
 from llr.base.errors import ErrorKind, Fault, GatewayError
 from llr.base.jsonio import JSON, InvalidJSON, loads
 from llr.base.names import FormatId
+from llr.base.records import dataclass
 from llr.formats.errors import plain_text, read_error, read_fault, stream_fault
 from llr.gateway.upstream import ERROR_BYTES, WHOLE_BYTES, Shape, Source, check_redirect, shape_of
 from llr.gateway.watch import StreamWatch

@@ -5,12 +5,12 @@ a frozen dataclass takes four times as long.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from llr.base.jsonio import JSON
 from llr.base.names import FormatId
+from llr.base.records import dataclass, field
 from llr.formats.base import FaultContext
 from llr.gateway.routes import Action
 from llr.providers.urls import Endpoint
@@ -55,9 +55,8 @@ class Payload:
         return self.form.splice("model", model) if isinstance(model, str) else [self.form.data]
 
     def release(self) -> None:
-        """Forgets parsed values: the answer has begun and no other attempt will be made."""
-        if self.document is not None:
-            self.document.release()
+        """Forgets the body: the answer has begun, no other attempt will be made, and a stream may last for hours."""
+        self.document = self.form = None
 
 
 @dataclass(slots=True)

@@ -6,12 +6,12 @@ goes through the intermediate form, and what it loses has a name.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from llr.base.errors import ErrorKind, Fault, GatewayError, fail
 from llr.base.jsonio import JSON, dumps, loads
 from llr.base.names import FormatId
+from llr.base.records import dataclass, replace
 from llr.config.schema import Provider
 from llr.formats import relay, translate
 from llr.formats.base import Format, Meta, Target
@@ -50,6 +50,10 @@ class Sent:
     meta: Meta | None = None
     value: dict[str, JSON] | None = None
     edits: "dict[str, JSON | Removed] | None" = None
+
+    def release(self) -> None:
+        """Forgets the body: it was sent and will not be sent again."""
+        self.body, self.value, self.edits = (), None, None
 
 
 def is_native(call: Call, candidate: Candidate) -> bool:

@@ -4,13 +4,13 @@ Law: counting costs nothing: no limit is charged, no candidate is blamed, nobody
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from hashlib import blake2s
 from typing import Any
 
 from llr.base.errors import ErrorKind, GatewayError, fail
 from llr.base.jsonio import JSON, dumps
 from llr.base.names import FormatId
+from llr.base.records import dataclass
 from llr.formats import translate
 from llr.formats.count import estimate_request
 from llr.formats.gemini.catalogue import count_request

@@ -1,13 +1,13 @@
 """What a gateway needs from outside, and what it derives from one configuration, built once per configuration."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from random import Random
 from types import MappingProxyType
 from typing import Any
 
 from llr.base.clock import Clock
 from llr.base.ids import IdSource
+from llr.base.records import dataclass, field
 from llr.config.schema import Config, Settings
 from llr.gateway.access import AccessRules
 from llr.gateway.history import History

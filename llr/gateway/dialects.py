@@ -1,11 +1,11 @@
 """The words of each client format for errors and pings, until every format brings its own."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from llr.base.errors import Fault
 from llr.base.jsonio import JSON, dumps
 from llr.base.names import FormatId
+from llr.base.records import dataclass
 from llr.formats.base import FaultContext, Format
 from llr.formats.errors import WORDS, fault_headers
 from llr.formats.table import FORMATS

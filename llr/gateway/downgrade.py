@@ -4,10 +4,10 @@ Law: only a missing endpoint or an unknown field of the request is such a refusa
 """
 
 import re
-from dataclasses import replace
 
 from llr.base.errors import ErrorKind
 from llr.base.names import FormatId, ProviderFormat
+from llr.base.records import replace
 from llr.gateway.attempt import Failure
 from llr.gateway.deps import Deps
 from llr.gateway.learned import CHAT_ONLY

@@ -5,10 +5,10 @@ Law: nothing reaches the client before an answer is committed; after that nobody
 """
 
 import logging
-from dataclasses import dataclass, replace
 
 from llr.base.errors import ErrorKind, Fault
 from llr.base.names import FormatId
+from llr.base.records import dataclass, replace
 from llr.base.redact import scrub
 from llr.config.schema import ResponsesStoreSpec
 from llr.gateway import convert

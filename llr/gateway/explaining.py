@@ -1,11 +1,11 @@
 """`POST /llr/explain`: where a request would go and why, without sending it anywhere."""
 
-from dataclasses import replace
 from typing import Any
 
 from llr.base.errors import ErrorKind, GatewayError, fail
 from llr.base.jsonio import JSON, dumps
 from llr.base.names import FormatId
+from llr.base.records import replace
 from llr.formats import translate
 from llr.gateway import convert
 from llr.gateway.call import Call, Payload

@@ -4,11 +4,11 @@ Law: bounded in entries, bytes and time; a conversation whose beginning was forg
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from llr.base.errors import ErrorKind, Fault, GatewayError
 from llr.base.jsonio import JSON, InvalidJSON, dumps, loads
+from llr.base.records import dataclass, replace
 from llr.config.schema import ResponsesStoreSpec
 from llr.formats.openai_responses.native import resolved
 from llr.gateway.call import Call, Payload

@@ -1,12 +1,12 @@
 """From an HTTP request to a `Call`: the body read under its cap, unpacked, checked, and understood as far as needed."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from urllib.parse import parse_qsl, urlencode
 
 from llr.base.errors import ErrorKind, GatewayError, fail
 from llr.base.jsonio import JSON, InvalidJSON
 from llr.base.names import FormatId
+from llr.base.records import replace
 from llr.gateway.access import QUERY_KEYS
 from llr.gateway.call import Call, Payload
 from llr.gateway.deps import Deps, Live

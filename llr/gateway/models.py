@@ -1,13 +1,13 @@
 """Model lists and single models, in the shape the asking client's SDK reads."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
 
 from llr.base.errors import ErrorKind, fail
 from llr.base.jsonio import JSON
 from llr.base.names import FormatId, ProviderFormat
+from llr.base.records import dataclass, field
 from llr.config.schema import Alias, Config, Model, Provider
 from llr.wire.http import Headers
 

@@ -1,9 +1,9 @@
 """What happened to a request, as frozen records for whoever wants to know. Nothing here is needed to serve it."""
 
-from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from llr.base.names import FormatId
+from llr.base.records import dataclass, field
 from llr.ir.events import Usage
 from llr.ir.loss import Loss
 from llr.routing.outcome import Outcome, Verdict

@@ -1,9 +1,8 @@
 """What is sent into a silent stream so that nobody in between takes it for dead."""
 
-from dataclasses import replace
-
 from llr.base.jsonio import InvalidJSON, dumps, loads
 from llr.base.names import FormatId
+from llr.base.records import replace
 from llr.gateway.call import Call
 from llr.gateway.dialects import DIALECTS
 from llr.gateway.watch import first_event

@@ -1,5 +1,7 @@
 """Answers on their way out: which fields of the upstream a client may see, and errors in its own words."""
 
+from collections.abc import Mapping
+
 from llr.base.errors import Fault
 from llr.base.names import FormatId
 from llr.formats.base import FaultContext
@@ -56,11 +58,33 @@ def relayed_headers(upstream: Headers, *, stream: bool) -> RawHeaders:
     return kept + STREAM_HEADERS if stream else kept
 
 
-def translated_headers(upstream: Headers, *, stream: bool) -> RawHeaders:
-    """Returns the fields of an answer that was translated: our own, request ids, and what the vendor said of limits."""
+_FAMILIES = {
+    b"anthropic-ratelimit-requests-limit": b"x-ratelimit-limit-requests",
+    b"anthropic-ratelimit-requests-remaining": b"x-ratelimit-remaining-requests",
+    b"anthropic-ratelimit-tokens-limit": b"x-ratelimit-limit-tokens",
+    b"anthropic-ratelimit-tokens-remaining": b"x-ratelimit-remaining-tokens",
+}
+_TO_OPENAI = _FAMILIES
+_TO_MESSAGES = {openai: messages for messages, openai in _FAMILIES.items()}
+# Vendors write the instants of resets each in their own way; counts are the same everywhere.
+_RENAMED: Mapping[FormatId, Mapping[bytes, bytes]] = {
+    FormatId.MESSAGES: _TO_MESSAGES,
+    FormatId.CHAT: _TO_OPENAI,
+    FormatId.COMPLETIONS: _TO_OPENAI,
+    FormatId.RESPONSES: _TO_OPENAI,
+}
+
+
+def translated_headers(upstream: Headers, client: FormatId, *, stream: bool) -> RawHeaders:
+    """Returns the fields of an answer that was translated: our own, request ids, and what the vendor said of limits.
+
+    Limits are said under the vendor's names and under those the client's SDK reads.
+    """
     kept = [field for field in upstream.raw if field[0] in _KEPT or field[0].startswith(_KEPT_PREFIXES)]
+    names = _RENAMED.get(client, {})
+    renamed = [(names[name], value) for name, value in kept if name in names and names[name] not in upstream]
     own = STREAM_HEADERS if stream else JSON_HEADERS
-    return [*own, *kept]
+    return [*own, *kept, *renamed]
 
 
 def with_request_id(fields: RawHeaders, request_id: str, client: FormatId | None) -> RawHeaders:

@@ -6,11 +6,11 @@ case matters, the query does not.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import unquote
 
 from llr.base.names import FormatId
+from llr.base.records import dataclass
 
 
 class Access(StrEnum):

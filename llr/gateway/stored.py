@@ -1,11 +1,11 @@
 """Responses that live at a provider: who issued an id, so that later calls about it go there and nowhere else."""
 
-from dataclasses import replace
 from typing import Any
 
 from llr.base.errors import ErrorKind, fail
 from llr.base.jsonio import InvalidJSON, loads
 from llr.base.names import FormatId
+from llr.base.records import replace
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps
 from llr.gateway.watch import first_event

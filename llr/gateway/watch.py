@@ -7,12 +7,12 @@ escaped, so a key's text in a message cannot look like the key.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from llr.base.errors import Fault
 from llr.base.jsonio import InvalidJSON, loads
 from llr.base.names import FormatId
+from llr.base.records import dataclass
 from llr.formats.errors import stream_fault
 from llr.wire.sse import BOM, SSEEvent, parse_block, split_events
 

@@ -1,8 +1,9 @@
 """HTTP messages as values, and the two seams: `Handler` above a server, `Transport` above a client."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
+
+from llr.base.records import dataclass
 
 RawHeaders: TypeAlias = "list[tuple[bytes, bytes]]"
 

@@ -49,7 +49,7 @@ _SCAN: Callable[[str, int], tuple[JSON, int]] = _DECODER.scan_once  # type: igno
 
 
 class Document:
-    """One request body: its bytes as received and, until `release`, its values."""
+    """One request body: its bytes as received, and its values."""
 
     __slots__ = ("_brace", "_members", "_text", "data", "value")
 
@@ -107,10 +107,6 @@ class Document:
             if mark[1] == "}":
                 return mark.start(1)
             at = mark.end()
-
-    def release(self) -> None:
-        """Forgets values and positions; the bytes stay. `splice` must not be called after it."""
-        self._text, self._members, self.value = "", [], {}
 
     def splice(self, edits: Edits) -> list[bytes]:
         """Returns the body's bytes in parts with each named top-level member, every duplicate of it, replaced.

@@ -1,0 +1,110 @@
+"""What answers carry, and what they no longer hold while they last."""
+
+import json
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from llr.testing import HANG, Playbook, Reply, json_reply, make_request, settle, sse_reply
+from llr.wire.http import Request
+from tests.gateway.samples import CHAT, MESSAGES, SAMPLES, Sample, doc_for
+
+KEPT = {
+    "x-ratelimit-remaining-requests": "7",
+    "openai-processing-ms": "12",
+    "openai-version": "2020-10-01",
+    "x-request-id": "up-1",
+    "retry-after": "1",
+    "x-custom": "y",
+}
+GONE = {
+    "set-cookie": "a=b",
+    "alt-svc": "h3",
+    "strict-transport-security": "max-age=1",
+    "server": "nginx",
+    "cf-ray": "1",
+    "access-control-allow-origin": "*",
+    "content-security-policy": "x",
+    "report-to": "x",
+    "nel": "x",
+    "connection": "x-hop, keep-alive",
+    "x-hop": "1",
+    "keep-alive": "timeout=5",
+    "content-length": "999",
+    "transfer-encoding": "chunked",
+    "openai-organization": "org",
+    "anthropic-organization-id": "org",
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_fields_of_relayed_answers(stream: bool) -> None:
+    play = Playbook(doc_for(CHAT, "a"))
+    kind = "text/event-stream; charset=utf-8" if stream else "application/json"
+    steps = CHAT.stream if stream else [json.dumps(CHAT.answer).encode()]
+    play.upstream("a.test").answers(Reply(200, [("content-type", kind), *KEPT.items(), *GONE.items()], steps))
+    heard = await play.ask("POST", CHAT.path, CHAT.body("any", stream=stream))
+    for name, value in KEPT.items():
+        assert heard.headers.text(name.encode()) == value
+    for name in GONE:
+        assert name.encode() not in heard.headers
+    if stream:
+        assert heard.headers.text(b"cache-control") == "no-cache"
+        assert heard.headers.text(b"x-accel-buffering") == "no"
+        assert heard.headers.text(b"content-type") == "text/event-stream"
+
+
+async def test_fields_of_translated_answers() -> None:
+    limits: dict[str, Any] = {"anthropic_ratelimit_requests_remaining": "7", "anthropic_ratelimit_tokens_limit": "99"}
+    play = Playbook(doc_for(MESSAGES, "a"))
+    play.upstream("a.test").answers(json_reply(MESSAGES.answer, request_id="up-1", server="x", **limits))
+    heard = await play.ask("POST", CHAT.path, CHAT.body("any"))
+    assert heard.headers.text(b"x-ratelimit-remaining-requests") == "7"
+    assert heard.headers.text(b"x-ratelimit-limit-tokens") == "99"
+    assert heard.headers.text(b"anthropic-ratelimit-requests-remaining") == "7"
+    assert heard.headers.text(b"request-id") == "up-1"
+    assert heard.headers.text(b"x-request-id") == "req_1"
+    assert heard.headers.text(b"cache-control") == "no-store"
+    assert b"server" not in heard.headers
+    play = Playbook(doc_for(CHAT, "a"))
+    play.upstream("a.test").answers(json_reply(CHAT.answer, x_ratelimit_remaining_tokens="5"))
+    heard = await play.ask("POST", MESSAGES.path, MESSAGES.body("any"), MESSAGES.headers)
+    assert heard.headers.text(b"anthropic-ratelimit-tokens-remaining") == "5"
+
+
+class Fresh:
+    """A body that nobody else holds."""
+
+    def __init__(self, sample: Sample) -> None:
+        self._sample = sample
+
+    async def read(self, limit_bytes: int) -> bytes:
+        filler = {"metadata": {"x": "y" * 2_000_000}}
+        return json.dumps({**self._sample.body("any", stream=True), **filler}).encode()
+
+
+@pytest.mark.parametrize("sample", [one for one in SAMPLES if one.name != "gemini"], ids=lambda sample: sample.name)
+async def test_an_open_stream_does_not_hold_its_request(sample: Sample) -> None:
+    play = Playbook(doc_for(sample, "a"))
+    play.upstream("a.test").answers(sse_reply(*sample.stream[: sample.first + 1], HANG))
+    play.transport.keeps = False
+    head = make_request("POST", sample.path, {}, sample.headers)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        responses = []
+        for _ in range(10):
+            request = Request(head.method, head.target, head.headers, Fresh(sample), head.peer)
+            responses.append(await play.handler(request))
+            del request
+        await settle()
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert [response.status for response in responses] == [200] * 10
+    assert grown < 2_000_000, grown
+    for response in responses:
+        assert not isinstance(response.body, bytes)
+        await response.body.aclose()  # type: ignore[attr-defined]
+    assert play.transport.open == 0
