@@ -317,6 +317,10 @@ def test_every_kind_of_tool_is_a_function_and_names_are_legal() -> None:
     assert "parameters" not in functions[1]
     assert functions[2]["parameters"]["required"] == ["input"]
     assert found[1] == {"googleSearch": {}}
+    assert encoded.body["toolConfig"] == {
+        "functionCallingConfig": {"mode": "VALIDATED"},
+        "includeServerSideToolInvocations": True,
+    }
     assert encoded.tool_names == {"a.b_c": "a.b c", "fs__read": "fs\x1fread"}
     old = encode_request(ChatRequest("a", tools=tools), GEMINI_25)
     assert [loss.what for loss in old.losses if loss.level is LossLevel.WARN] == ["tool web_search_20250305"]

@@ -1,9 +1,9 @@
 """Gemini's model list, a model's row, and the answer of `countTokens`."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass
 from llr.formats import reading
 from llr.formats.gemini.request_in import decode_request
 from llr.ir.request import ChatRequest

@@ -5,9 +5,9 @@ name that no response answered yet.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from llr.base.records import dataclass, field
 from llr.formats import reading
 from llr.formats.gemini import parts_in
 from llr.formats.gemini.parts_in import OWN

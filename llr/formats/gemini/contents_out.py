@@ -5,10 +5,10 @@ order of their calls; nothing is empty. A Gemini history that is legal goes back
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass, field
 from llr.formats import reading
 from llr.formats.base import Target
 from llr.formats.carrier import fits, is_carrier

@@ -6,11 +6,11 @@ day is.
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from llr.base.errors import ErrorKind, Fault
 from llr.base.jsonio import JSON, InvalidJSON, dumps, loads
+from llr.base.records import replace
 from llr.formats import reading
 from llr.formats.base import FaultContext
 from llr.formats.errors import WORDS, fault_headers, read_fault, stream_fault

@@ -1,8 +1,8 @@
 """What this code knows about Gemini models: generation, thinking switches, what goes together."""
 
 import re
-from dataclasses import dataclass
 
+from llr.base.records import dataclass
 from llr.formats.base import Target
 
 _VERSION = re.compile(r"gemini-(\d+)(?:[.-](\d{1,2})(?!\d))?")

@@ -4,10 +4,10 @@ Source: `v1beta/{model=models/*}:generateContent` and its siblings in the vendor
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import parse_qs, quote, unquote
 
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass
 
 GENERATE, STREAM, COUNT = "generateContent", "streamGenerateContent", "countTokens"
 _METHODS = (GENERATE, STREAM, COUNT)

@@ -4,11 +4,11 @@ Law: a Gemini request that nothing changed is written as it came (in one spellin
 order of fields with `contents` last, so that a longer conversation's body begins with the shorter one's.
 """
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from llr.base.errors import ErrorKind, fail
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass, field
 from llr.formats import reading
 from llr.formats.base import Encoded, Target
 from llr.formats.cache import has_marks
@@ -103,8 +103,8 @@ class _Writer:
             out["tools"] = notes["~tools"]
         if "~toolConfig" in notes:
             out["toolConfig"] = notes["~toolConfig"]
-        elif tools and (chosen := tools_out.config(request, names)) is not None:
-            out["toolConfig"] = {"functionCallingConfig": chosen}
+        elif tools and (chosen := tools_out.tool_config(request, names, tools)):
+            out["toolConfig"] = chosen
         if request.options.parallel_tools is False and tools:
             self.lose("options.parallel_tools", "parallel_tools", "Gemini decides itself")
 

@@ -97,6 +97,21 @@ def _own(request: ChatRequest, names: ToolNames, losses: list[Loss]) -> list[JSO
     return [*(entries[place] for place in sorted(entries)), *added]
 
 
+def tool_config(request: ChatRequest, names: ToolNames, written: list[JSON]) -> dict[str, JSON]:
+    """Returns the `toolConfig` of a request from another format, {} when it needs none.
+
+    Functions beside the vendor's own tools have to be asked for, and then not in mode AUTO ("Please enable
+    tool_config.include_server_side_tool_invocations to use Built-in tools with Function calling").
+    """
+    chosen = config(request, names)
+    kinds = {key for entry in written for key in reading.table(entry)}
+    if len(kinds) > 1 and "functionDeclarations" in kinds:
+        mode = reading.table(chosen).get("mode")
+        calling: JSON = {"mode": "VALIDATED"} if mode in (None, "AUTO") else chosen
+        return {"functionCallingConfig": calling, "includeServerSideToolInvocations": True}
+    return {} if chosen is None else {"functionCallingConfig": chosen}
+
+
 def config(request: ChatRequest, names: ToolNames) -> JSON:
     """Returns the `functionCallingConfig` of the client's choice, None when it made none."""
     chosen = request.tool_choice

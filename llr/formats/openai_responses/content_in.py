@@ -4,11 +4,11 @@ Source: the openai SDK's `ResponseInputContent`, `ResponseOutputText` and `Respo
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from llr.base.jsonio import JSON, dumps
 from llr.base.names import FormatId
+from llr.base.records import replace
 from llr.formats import reading
 from llr.formats.media import parse_data_url, sniff, standard_base64
 from llr.ir.parts import Media, MediaKind, Opaque, Part, Refusal, SourceKind, Text

@@ -5,10 +5,10 @@ items are never invented. The same history gives the same bytes, and a longer on
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass, field, replace
 from llr.formats import reading
 from llr.formats.base import Target
 from llr.formats.carrier import fits

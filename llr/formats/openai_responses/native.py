@@ -4,10 +4,10 @@ Law: nothing that was leant on is ignored: it is put in, or the request is refus
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from llr.base.errors import ErrorKind, Fault, GatewayError
 from llr.base.jsonio import JSON
+from llr.base.records import replace
 from llr.formats import reading
 from llr.formats.openai_responses.content_in import OWN
 from llr.ir.request import ChatRequest

@@ -4,11 +4,11 @@ Law: a writer's events come between those that add its item and those that close
 share one message item, which stays open until something else begins.
 """
 
-from dataclasses import replace
 from typing import Protocol
 
 from llr.base.jsonio import JSON, quote
 from llr.base.names import FormatId
+from llr.base.records import replace
 from llr.formats import reading
 from llr.formats.carrier import CALL, SEAL, outgoing, pack
 from llr.formats.openai_responses import content_out, search_out

@@ -5,11 +5,11 @@ list, null or absent) is a note beside it.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from llr.base.errors import ErrorKind, fail
 from llr.base.jsonio import JSON
+from llr.base.records import replace
 from llr.formats import reading
 from llr.formats.openai_responses import content_in, tools_in
 from llr.formats.openai_responses.content_in import OWN

@@ -5,12 +5,12 @@ so that equal requests are equal bytes and the prefix of a longer conversation s
 """
 
 import re
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
 from llr.base.errors import ErrorKind, fail
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass, field
 from llr.formats import reading
 from llr.formats.base import Encoded, Target
 from llr.formats.cache import has_marks

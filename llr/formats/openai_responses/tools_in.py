@@ -4,10 +4,10 @@ Law: every declared tool is one `Tool` or `ServerTool`, in order; tools inside a
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from llr.base.jsonio import JSON
+from llr.base.records import replace
 from llr.formats import reading
 from llr.formats.openai_responses.content_in import OWN
 from llr.ir.parts import Extras, ToolKind

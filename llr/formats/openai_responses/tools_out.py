@@ -19,6 +19,11 @@ from llr.ir.request import ChatRequest, ChoiceMode, ServerTool, Tool, ToolChoice
 _LOCATION = ("type", "city", "country", "region", "timezone")
 
 
+def _level(path: str) -> LossLevel:
+    """Returns how much the loss of a schema keyword matters: a union at the top does, a note does not."""
+    return LossLevel.WARN if path in ("$.anyOf", "$.oneOf", "$.allOf") else LossLevel.SILENT
+
+
 def _function(tool: Tool, names: ToolNames, losses: list[Loss]) -> dict[str, JSON]:
     written = reading.bag(tool.extras, OWN).get("~tool")
     out: dict[str, JSON] = {"type": "function", "name": names.sent(tool.name, tool.namespace)}
@@ -31,7 +36,9 @@ def _function(tool: Tool, names: ToolNames, losses: list[Loss]) -> dict[str, JSO
             out["strict"] = tool.strict
     else:
         schema, removed = clean(object_schema(tool.parameters), OPENAI_TOOL)
-        losses += [Loss(f"{tool.at}{path[1:]}", path, "the target takes no such schema") for path in removed]
+        losses += [
+            Loss(f"{tool.at}{path[1:]}", path, "the target takes no such schema", _level(path)) for path in removed
+        ]
         out["parameters"] = schema
         # The vendor's default is strict, which most schemas written for others do not satisfy.
         out["strict"] = bool(tool.strict)
