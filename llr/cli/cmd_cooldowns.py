@@ -1,10 +1,10 @@
-"""`llr cooldowns`: what the running gateway lets rest, and how to end that."""
+"""`llr cooldowns`: what rests after failures, and how to end that; without a gateway, as the kept state tells it."""
 
 from argparse import Namespace
 from collections.abc import Mapping
 
 from llr.base.jsonio import JSON
-from llr.cli.asking import ask_running
+from llr.cli.asking import ask
 from llr.cli.dispatch import Context
 from llr.control.params import Kind, Param
 from llr.control.report import Outcome, Report, Table, refuse
@@ -12,6 +12,7 @@ from llr.control.report import Outcome, Report, Table, refuse
 PARAMS: tuple[Param, ...] = (
     Param("action", "`clear` ends cooldowns; without it they are listed.", Kind.TEXT, positional=True),
     Param("ref", "A provider or provider/model; without it all are cleared.", Kind.TEXT, positional=True),
+    Param("config", "Config file whose kept state is meant when nothing runs.", Kind.PATH),
 )
 
 
@@ -25,7 +26,7 @@ def _rows(body: Mapping[str, JSON]) -> tuple[tuple[str, ...], ...]:
 def run(args: Namespace, context: Context) -> Outcome:
     """Returns the running cooldowns, or how many records were cleared."""
     if args.action is None:
-        body = ask_running("GET", "/cooldowns", None, context)
+        body = ask("GET", "/cooldowns", None, context, args.config)
         table = Table(
             "Running",
             ("Name", "Format", "Reason", "Until", "Status", "Failures"),
@@ -35,5 +36,5 @@ def run(args: Namespace, context: Context) -> Outcome:
         return Outcome(report=Report("Cooldowns", (table,)), data=body)
     if args.action != "clear":
         raise refuse("unknown-word", f"`llr cooldowns` knows `clear`, not '{args.action}'.", "See `llr cooldowns -h`.")
-    body = ask_running("POST", "/cooldowns/clear", {"ref": args.ref}, context)
+    body = ask("POST", "/cooldowns/clear", {"ref": args.ref}, context, args.config)
     return Outcome(text=f"Cleared {body.get('cleared', 0)} record(s).", data=body)

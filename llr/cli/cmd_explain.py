@@ -1,11 +1,12 @@
-"""`llr explain`: where the running gateway would send a request, and why. Nothing is sent upstream."""
+"""`llr explain`: where a request would go, and why; without a gateway, as config and kept state say it."""
 
+import re
 import sys
 from argparse import Namespace
 from collections.abc import Mapping
 
 from llr.base.jsonio import JSON, InvalidJSON, loads
-from llr.cli.asking import ask_running
+from llr.cli.asking import ask
 from llr.cli.dispatch import Context
 from llr.control.params import Kind, Param
 from llr.control.report import Fields, Outcome, Report, Table, refuse
@@ -14,6 +15,7 @@ PARAMS: tuple[Param, ...] = (
     Param("model", "Model or alias as a client would name it."),
     Param("body", "File with the request's JSON body; - reads stdin.", Kind.PATH),
     Param("format", "The client's format, such as openai, openai-responses, claude or gemini."),
+    Param("config", "Config file that is meant when nothing runs.", Kind.PATH),
 )
 
 
@@ -61,21 +63,37 @@ def _text(value: JSON) -> str:
     return str(value)
 
 
+def _title(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).title()
+
+
+def _limits(value: JSON) -> str:
+    rows = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+    return "; ".join(f"{row.get('name')}: {row.get('used')} of {row.get('limit')} {row.get('unit')}" for row in rows)
+
+
+def _cell(row: Mapping[str, JSON], name: str) -> str:
+    value = row.get(name)
+    if name == "limits":
+        return _limits(value)
+    return f"{value:g}" if isinstance(value, float) else _text(value)
+
+
 def _candidates(found: Mapping[str, JSON]) -> Table:
     listed = found.get("candidates")
     rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
-    body = tuple(tuple(_text(row.get(name)) for name in COLUMNS.values()) for row in rows)
+    body = tuple(tuple(_cell(row, name) for name in COLUMNS.values()) for row in rows)
     return Table("Candidates", tuple(COLUMNS), body, "No candidate.")
 
 
 def run(args: Namespace, context: Context) -> Outcome:
-    """Returns the explanation of the running gateway."""
+    """Returns the explanation."""
     body = _body(args.body) if args.body else None
     if not args.model and not (isinstance(body, dict) and body.get("model")):
         raise refuse("no-model", "--model is missing.", "Name a model or an alias, or give a --body that does.")
     asked: dict[str, JSON] = {"model": args.model, "format": args.format, "body": body}
     question: JSON = {key: value for key, value in asked.items() if value is not None}
-    found = ask_running("POST", "/explain", question, context)
-    rows = tuple((name, _text(value)) for name, value in found.items() if name != "candidates")
+    found = ask("POST", "/explain", question, context, args.config)
+    rows = tuple((_title(name), _text(value)) for name, value in found.items() if name != "candidates")
     report = Report("Route Explanation", (Fields("Overview", rows), _candidates(found)))
     return Outcome(report=report, data=found)

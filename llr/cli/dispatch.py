@@ -4,11 +4,11 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, cast
 
 from llr import __version__
+from llr.base.records import dataclass
 from llr.cli import grammar, parser
 from llr.cli.output import Output, standard_output
 from llr.cli.prompts import Prompts
@@ -76,6 +76,8 @@ def _route(tokens: Sequence[str]) -> tuple[str, list[str]]:
             exit_code=FAILED,
         )
     at = grammar.command_index(tokens, BARE_FLAGS)
+    if at is not None and "help" in tokens[:at] and tokens[at] in ("reference", "layout"):
+        return "help", [token for place, token in enumerate(tokens) if place >= at or token not in ("help", "router")]
     if at is None:
         is_operation = any(token.partition("=")[0] in ("--operation", "--op") for token in tokens)
         return ("config" if is_operation else ""), list(tokens)

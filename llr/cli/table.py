@@ -1,7 +1,6 @@
 """The commands, in the order help prints them. A module is imported when its command runs, not before."""
 
-from dataclasses import dataclass
-
+from llr.base.records import dataclass
 from llr.control.params import Kind, Param
 
 DESCRIPTION = "Run and configure a local gateway that routes requests to language models."
@@ -68,6 +67,16 @@ COMMANDS: dict[str, Command] = {
             ("A whole request", "llr explain --body request.json --format claude"),
         ),
     ),
+    "logs": Command(
+        "llr.cli.cmd_logs",
+        "Show the end of the service log or of the activity log.",
+        (("The last lines", "llr logs"), ("As it grows", "llr logs -f"), ("What failed over", "llr logs --activity")),
+    ),
+    "ai-help": Command(
+        "llr.cli.cmd_ai_help",
+        "Print the brief by which a coding agent can set everything up, computed from the real state.",
+        (("For an agent", "llr ai-help"), ("Without asking the gateway", "llr ai-help --skip-live-test")),
+    ),
     "config": Command(
         "llr.cli.cmd_config",
         "Look at the config file or change it by one operation.",
@@ -75,6 +84,20 @@ COMMANDS: dict[str, Command] = {
             ("Check the file", "llr config validate"),
             ("Show what it routes", "llr config --operation=list"),
             ("Another file", "llr config validate --config=./router.json"),
+        ),
+    ),
+    "completion": Command(
+        "llr.cli.cmd_completion",
+        "Print a completion script for bash, zsh or fish.",
+        (("For this shell", "llr completion bash"), ("For good", "llr completion fish")),
+    ),
+    "help": Command(
+        "llr.cli.cmd_help",
+        "Print the reference, or the map of the code.",
+        (
+            ("Everything", "llr help reference"),
+            ("Config keys", "llr help reference config"),
+            ("Where code is", "llr help layout"),
         ),
     ),
 }
@@ -85,7 +108,7 @@ ALIASES: dict[str, str] = {"setup": "config"}
 # Commands that people may know and this build does not have.
 LATER: tuple[str, ...] = (
     *("deploy", "worker-key", "subscription"),
-    *("reclaim", "update", "upgrade", "ai-help", "logs", "doctor", "completion"),
+    *("reclaim", "update", "upgrade", "doctor"),
 )
 
 GLOBAL_PARAMS: tuple[Param, ...] = (
@@ -104,6 +127,6 @@ BARE_FLAGS = frozenset(
         *("allow-insecure-bind", "detach", "check"),
         *("device-code", "fill-model-context-windows", "enabled", "skip-probe", "set-master-key", "prune-references"),
         *("clear-fallback-targets", "clear-fallbacks", "remove-bucket", "replace-rate-limits", "generate-master-key"),
-        *("print", "create-backup"),
+        *("print", "create-backup", "follow", "activity", "skip-live-test", "live-test-responses"),
     )
 )

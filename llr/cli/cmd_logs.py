@@ -1,0 +1,106 @@
+"""`llr logs`: the end of the service log, or of the activity log; `-f` goes on as they grow."""
+
+import json
+import os
+import re
+import time
+from argparse import Namespace
+from collections.abc import Mapping
+
+from llr.base.jsonio import JSON
+from llr.base.redact import scrub
+from llr.cli.dispatch import Context
+from llr.cli.launch import config_path
+from llr.cli.tailing import POLL_S, added_lines, last_lines
+from llr.control.params import Kind, Param
+from llr.control.report import FAILED, Outcome, refuse
+
+PARAMS: tuple[Param, ...] = (
+    Param("follow", "Go on as lines are added; Ctrl+C ends.", Kind.BOOL, default=False, short="f"),
+    Param("lines", "How many lines to begin with (default 50).", Kind.INT, default=50, minimum=0, maximum=100_000),
+    Param("activity", "The activity log: fallbacks and failures, one entry each.", Kind.BOOL, default=False),
+    Param("file", "Another log file.", Kind.PATH),
+    Param("config", "Config file whose activity log is meant.", Kind.PATH),
+)
+SERVICE_LOG = os.path.join("~", ".llm-router", "logs", "router.log")
+
+
+def activity_path(config: str) -> str:
+    """Returns where the activity log of a config file lies: beside it, named after it."""
+    folder, name = os.path.split(config)
+    stem = name.rpartition(".")[0] or name
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-") or "llm-router"
+    return os.path.join(folder, f".{stem}.activity.jsonl")
+
+
+def _path(args: Namespace) -> str:
+    if args.file:
+        return os.path.abspath(str(args.file))
+    return activity_path(config_path(args)) if args.activity else os.path.expanduser(SERVICE_LOG)
+
+
+def activity_line(line: str) -> str:
+    """Returns one entry of the activity log for reading, "" for what is none."""
+    entry = _entry(line)
+    if entry is None:
+        return ""
+    detail = entry.get("detail")
+    text = f"{entry.get('time', '-')} {entry.get('level', 'info')} {entry.get('message', '')}"
+    return f"{text} {detail}" if detail else text
+
+
+def _entry(line: str) -> Mapping[str, JSON] | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) and value.get("message") else None
+
+
+def run(args: Namespace, context: Context) -> Outcome:
+    """Returns the last lines; with `--follow` it returns when the reader ends it."""
+    path = _path(args)
+    try:
+        lines, end = last_lines(path, args.lines)
+    except FileNotFoundError as exc:
+        if not args.follow:
+            raise refuse("no-log", f"There is no log at {path}.", _advice(args), exit_code=FAILED) from exc
+        lines, end = [], 0
+    shown = [text for line in lines if (text := _shown(line, args))]
+    if not args.follow:
+        found: list[JSON] = [_data(line, args) for line in lines if _shown(line, args)]
+        return Outcome(text="\n".join(shown), data={"file": path, "lines": found})
+    _follow(path, end, shown, args, context)
+    return Outcome(data={"file": path})
+
+
+def _advice(args: Namespace) -> str:
+    if args.activity:
+        return "Nothing was logged yet, or metadata.activityLog.enabled is false."
+    return "A gateway in the foreground logs on its own stderr; a systemd service: `journalctl --user -u llm-router`."
+
+
+def _shown(line: str, args: Namespace) -> str:
+    return scrub(activity_line(line) if args.activity else line)
+
+
+def _data(line: str, args: Namespace) -> JSON:
+    text = scrub(line)
+    value = _entry(text) if args.activity else None
+    return dict(value) if value is not None else text
+
+
+def _follow(path: str, end: int, shown: list[str], args: Namespace, context: Context) -> None:
+    def pause() -> bool:
+        time.sleep(POLL_S)
+        return True
+
+    for text in shown:
+        context.out.line(text)
+    try:
+        for line in added_lines(path, end, pause):
+            text = _shown(line, args)
+            if text:
+                context.out.line(text)
+    except KeyboardInterrupt:
+        return

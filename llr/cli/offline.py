@@ -1,0 +1,72 @@
+"""Questions to the data plane while no gateway runs: the same rows, answered from the config and the kept state.
+
+Law: nothing is sent anywhere; the state changes only when the question asks for it.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from random import Random
+
+from llr.base.clock import SystemClock
+from llr.base.errors import ErrorKind, fail
+from llr.base.ids import RandomIds
+from llr.base.jsonio import JSON
+from llr.cli.dispatch import Context
+from llr.cli.rows import cooldown_routes, explain_routes
+from llr.cli.stores import open_chosen
+from llr.config.schema import Config
+from llr.config.settings import settings
+from llr.control import configfile
+from llr.control.perform import refusals
+from llr.control.report import refuse
+from llr.daemon.channel import Answer, Ask
+from llr.gateway.app import Gateway
+from llr.gateway.deps import ConfigHolder, Deps
+from llr.providers.auth import StaticCredentials
+from llr.state.store import Store
+from llr.wire.http import Handler, InboundResponse, OutboundRequest, Timeouts
+
+
+class _Nowhere:
+    """A transport that sends nothing."""
+
+    async def send(self, req: OutboundRequest, *, timeouts: Timeouts) -> InboundResponse:
+        """Raises `GatewayError`."""
+        raise fail(ErrorKind.INTERNAL, "nothing is sent while no gateway runs")
+
+
+def answer_offline(key: str, body: JSON, context: Context, config_path: str | None) -> Answer:
+    """Returns the answer of a row such as `GET /cooldowns`. Raises `Refused` without a usable config."""
+    with refusals():
+        loaded = configfile.load(config_path, env=context.env, persist=False)
+    if loaded.parsed.config is None:
+        raise refuse("bad-root", f"{loaded.path} holds no config.", "See `llr config validate`.")
+    return asyncio.run(_answer(key, body, loaded.parsed.config, context.env))
+
+
+async def _answer(key: str, body: JSON, config: Config, env: Mapping[str, str]) -> Answer:
+    clock, found = SystemClock(), settings(config, env)
+    store = open_chosen(found, clock, demo=False, workers=1).store
+    try:
+        deps_handler = _handler(config, env, store)
+        rows = cooldown_routes(store, clock) | explain_routes(deps_handler, lambda: config)
+        method, _, path = key.partition(" ")
+        return await rows[key](Ask(method, path, body=body))
+    finally:
+        await store.aclose()
+
+
+def _handler(config: Config, env: Mapping[str, str], store: Store) -> Handler:
+    clock = SystemClock()
+    return Gateway(
+        Deps(
+            configs=ConfigHolder(config, settings(config, env), env=env),
+            store=store,
+            transport=_Nowhere(),
+            credentials=StaticCredentials(env),
+            clock=clock,
+            rng=Random(),
+            ids=RandomIds(),
+            started_at=clock.now(),
+        )
+    )
