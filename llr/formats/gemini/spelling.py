@@ -24,26 +24,49 @@ def camel(name: str) -> str:
 
 def normal(value: Any) -> Any:
     """Returns a protocol object with all its field names in camelCase; the same object when they were already."""
-    if isinstance(value, dict):
-        return _object(value)
-    if isinstance(value, list):
-        items = [normal(item) if isinstance(item, dict | list) else item for item in value]
-        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
-    return value
+    kind = type(value)
+    return _object(value) if kind is dict else _list(value) if kind is list else value
+
+
+def _list(value: list[Any]) -> list[Any]:
+    out: list[Any] | None = None
+    for place, item in enumerate(value):
+        kind = type(item)
+        new = _object(item) if kind is dict else _list(item) if kind is list else item
+        if new is not item:
+            out = list(value) if out is None else out
+            out[place] = new
+    return value if out is None else out
 
 
 def _object(value: dict[str, Any]) -> dict[str, Any]:
-    changed: dict[str, Any] = {}
+    changed: dict[str, Any] | None = None
     spelled = False
     for key, inner in value.items():
         if "_" in key:
             spelled = spelled or camel(key) != key
-        if isinstance(inner, dict | list):
-            new = _inner(key, inner)
-            if new is not inner:
-                changed[key] = new
+        kind = type(inner)
+        if kind is dict:
+            new: Any = inner if camel(key) in _FOREIGN else _map(inner) if key == "properties" else _object(inner)
+        elif kind is list:
+            new = inner if key in _FOREIGN else _list(inner)
+        else:
+            continue
+        if new is not inner:
+            changed = {} if changed is None else changed
+            changed[key] = new
     if not spelled:
-        return {**value, **changed} if changed else value
+        return value if changed is None else {**value, **changed}
+    return _respelled(value, changed or {})
+
+
+def _map(value: dict[str, Any]) -> dict[str, Any]:
+    """Returns a map whose keys are the user's own and whose values are protocol objects."""
+    new = {name: normal(inner) for name, inner in value.items()}
+    return value if all(new[name] is inner for name, inner in value.items()) else new
+
+
+def _respelled(value: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for key, inner in value.items():
         name = camel(key)
@@ -51,13 +74,3 @@ def _object(value: dict[str, Any]) -> dict[str, Any]:
         if name not in out or name == key:
             out[name] = changed.get(key, inner)
     return out
-
-
-def _inner(key: str, inner: Any) -> Any:
-    name = camel(key)
-    if name in _FOREIGN:
-        return inner
-    if name == "properties" and isinstance(inner, dict):
-        new = {field: normal(sub) for field, sub in inner.items()}
-        return inner if all(new[field] is sub for field, sub in inner.items()) else new
-    return normal(inner)
