@@ -13,7 +13,9 @@ from llr.formats.base import Encoded, Meta, Target
 from llr.formats.table import FORMATS
 from llr.ir.events import Event, Finish, PartDelta, PartEnd, PartStart, Start, Stop, Usage, UsageSeen
 from llr.ir.parts import Reasoning, Seal, Text, ToolCall
+from tests.formats import test_responses_stream
 from tests.formats.laws import drain
+from tests.formats.responses_rig import stream
 from tests.formats.samples import KEY, PNG, A, C, R
 from tests.formats.samples import meta as way_back
 from tests.formats.strict import check_chat_request, check_messages_request
@@ -368,3 +370,22 @@ def test_peers_7_reasoning_without_a_seal_comes_back_to_the_model_that_wrote_it(
     after = translate.request(with_answer(client, body, whole), FORMATS[client], FORMATS[C], target, keys=(KEY,))
     messages: Any = after.body["messages"]
     assert messages[1]["reasoning_content"] == "let me see"
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 5])
+def test_codex_backend_calls_reach_a_chat_client_once_and_finish_with_tool_calls(size: int) -> None:
+    """Deltas, done, finished item, final answer: whichever come, the client's call is the same."""
+    script = [
+        test_responses_stream.CALL_ADDED,
+        *test_responses_stream.CALL_DELTAS,
+        test_responses_stream.CALL_DONE,
+        test_responses_stream.ITEM_DONE,
+    ][:size]
+    raw = stream(test_responses_stream.CREATED, *script, test_responses_stream.completed(test_responses_stream.CALL))
+    body = question(C)
+    meta = way(C, R, body, sent(C, R, body))
+    whole: Any = translate.encode_whole(translate.collect_stream(raw, FORMATS[R]), FORMATS[C], meta)
+    (choice,) = whole["choices"]
+    assert choice["finish_reason"] == "tool_calls"
+    (call,) = choice["message"]["tool_calls"]
+    assert (call["id"], call["function"]) == ("c1", {"name": "f", "arguments": '{"a":1}'})

@@ -596,3 +596,18 @@ def test_the_sdk_puts_the_stream_together_to_the_terminal_answer() -> None:
     assert built.output_text == "a bcited"
     assert [item.type for item in built.output] == ["reasoning", "message", "function_call"]
     assert built.output[2].arguments == '{"a":1}'
+
+
+@pytest.mark.parametrize("ending", [b"\r\n", b"\r"])
+def test_other_line_ends_and_events_without_names_read_alike(ending: bytes) -> None:
+    whole = decoded(FULL_STREAM)
+    assert decoded(FULL_STREAM.replace(b"\n", ending)) == whole
+    nameless = b"\n".join(line for line in FULL_STREAM.split(b"\n") if not line.startswith(b"event:"))
+    assert decoded(nameless) == whole
+    noisy = b": comment\n\n" + FULL_STREAM.replace(b"\n\n", b'\n\nevent: codex.rate_limits\ndata: {"type":"x"}\n\n', 3)
+    assert decoded(noisy) == whole
+
+
+def test_multi_line_data_is_one_event() -> None:
+    split = FULL_STREAM.replace(b'", "', b'",\ndata: "')
+    assert decoded(split) == decoded(FULL_STREAM)
