@@ -50,7 +50,7 @@ class AccessRules:
     origins: frozenset[str]
     hosts: frozenset[str]
     master_key: Secret | None
-    known_hosts: dict[str, bool] = field(default_factory=dict, compare=False, repr=False)
+    known_hosts: dict[bytes, bool] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, config: Config, settings: Settings) -> "AccessRules":
@@ -92,11 +92,11 @@ def address_allowed(rules: AccessRules, peer: str) -> bool:
     return any(address in network for network in rules.networks)
 
 
-def host_allowed(rules: AccessRules, host: str, bound: Iterable[str]) -> bool:
+def host_allowed(rules: AccessRules, host: bytes, bound: Iterable[str]) -> bool:
     """Returns whether a Host value names this machine: DNS rebinding brings foreign names to loopback."""
     known = rules.known_hosts.get(host)
     if known is None:
-        known = _names_us(rules, host, bound)
+        known = _names_us(rules, host.decode("latin-1"), bound)
         if len(rules.known_hosts) < 100:  # honest clients know few names; others may not fill the memory
             rules.known_hosts[host] = known
     return known
@@ -155,7 +155,7 @@ def door_fault(rules: AccessRules, request: Request, bound: Iterable[str]) -> Fa
     if not address_allowed(rules, request.peer):
         return Fault(ErrorKind.FORBIDDEN, "Forbidden: this address is not on the allowlist")
     headers = request.headers
-    if request.peer and not host_allowed(rules, headers.text(b"host"), bound):
+    if request.peer and not host_allowed(rules, headers.get(b"host") or b"", bound):
         text = "Forbidden: this Host is not served here; add it to metadata.llr.allowedHosts"
         return Fault(ErrorKind.FORBIDDEN, text)
     origin = headers.get(b"origin")

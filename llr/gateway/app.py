@@ -181,7 +181,7 @@ class Gateway:
         deps = self._deps
         try:
             kind = Kind.NATIVE if call.action in _NATIVE else Kind.GENERATE
-            route = live.resolver.resolve(call.model, call.client, kind=kind)
+            route = live.route(call.model, call.client, kind)
             need = need_of(call, route)
         except GatewayError as exc:
             return fault_response(exc.fault, call.client, call.context())

@@ -134,12 +134,11 @@ class Asker:
 
 def timeouts_for(candidate: Candidate, live: Live) -> Timeouts:
     """Returns the limits of an attempt: environment, else model, provider, root, default."""
-    key = f"timeouts {candidate.ref}"
-    known: Timeouts | None = live.memo.get(key)
+    known = live.timeouts.get(candidate.ref)
     if known is None:
         scopes = (candidate.model.timeouts, candidate.provider.timeouts, live.config.timeouts)
         default = Timeouts()
-        known = live.memo[key] = Timeouts(
+        known = live.timeouts[candidate.ref] = Timeouts(
             _first(scopes, "connect_s", default.connect_s),
             live.settings.upstream_first_byte_s or _first(scopes, "first_byte_s", default.first_byte_s),
             _first(scopes, "idle_s", default.idle_s),

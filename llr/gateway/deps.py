@@ -7,6 +7,7 @@ from typing import Any
 
 from llr.base.clock import Clock
 from llr.base.ids import IdSource
+from llr.base.names import FormatId
 from llr.base.records import dataclass, field
 from llr.config.schema import Config, Settings
 from llr.gateway.access import AccessRules
@@ -16,16 +17,19 @@ from llr.gateway.observe import Observer, ignore
 from llr.providers.auth import Credentials
 from llr.providers.prepare import DEFAULT_USER_AGENT, Preparer
 from llr.routing.resolve import Resolver
+from llr.routing.route import Kind, Route
 from llr.state.store import Store
-from llr.wire.http import Transport
+from llr.wire.http import Timeouts, Transport
 
+# Names a config knows, in every spelling with blanks around them: no more than these are remembered.
+_MOST_ROUTES = 10_000
 _NO_ENV: Mapping[str, str] = MappingProxyType({})
 
 
 class Live:
     """One configuration in service with all that follows from it alone."""
 
-    __slots__ = ("access", "config", "memo", "preparer", "resolver", "settings")
+    __slots__ = ("_routes", "access", "config", "memo", "preparer", "resolver", "settings", "timeouts")
 
     def __init__(
         self,
@@ -41,6 +45,19 @@ class Live:
         self.preparer = Preparer(env, user_agent)
         self.access = AccessRules.of(config, settings)
         self.memo: dict[str, Any] = {}
+        self.timeouts: dict[str, Timeouts] = {}
+        self._routes: dict[str, Route] = {}
+
+    def route(self, model: str, client: FormatId, kind: Kind) -> Route:
+        """Returns the route of a name. Raises as `Resolver.resolve`."""
+        # One text as the key: hashing enums costs more than the whole look-up.
+        key = f"{client._value_} {kind._value_} {model}"
+        found = self._routes.get(key)
+        if found is None:
+            found = self.resolver.resolve(model, client, kind=kind)
+            if len(self._routes) < _MOST_ROUTES:
+                self._routes[key] = found
+        return found
 
 
 class ConfigHolder:

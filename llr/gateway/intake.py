@@ -1,6 +1,7 @@
 """From an HTTP request to a `Call`: the body read under its cap, unpacked, checked, and understood as far as needed."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import parse_qsl, urlencode
 
 from llr.base.errors import ErrorKind, GatewayError, fail
@@ -63,7 +64,7 @@ async def read_call(match: Match, request: Request, live: Live, deps: Deps, call
         stream=action in GENERATIONS and _stream(payload, client),
         choices=_choices(payload.value, client),
         tool=tool_of(headers),
-        no_fallback=headers.text(NO_FALLBACK).strip().lower() in _TRUE,
+        no_fallback=NO_FALLBACK in headers and headers.text(NO_FALLBACK).strip().lower() in _TRUE,
         tool_types=_tool_types(payload.value) if live.settings.debug_routing or b"web_search" in payload.data else (),
     )
     if client is FormatId.GEMINI:
@@ -75,10 +76,10 @@ async def read_call(match: Match, request: Request, live: Live, deps: Deps, call
 
 
 async def _payload(match: Match, request: Request, limit_bytes: int) -> Payload:
-    content_type = request.headers.text(b"content-type")
-    kind = content_type.partition(";")[0].strip().lower()
+    content_type = request.headers.get(b"content-type") or b""
+    kind = media_type(content_type)
     form = kind == "multipart/form-data" and match.row.action is Action.NATIVE
-    if kind and not form and "application/json" not in kind and "+json" not in kind:
+    if not form and not _is_json(kind):
         raise fail(ErrorKind.UNSUPPORTED_MEDIA, "Unsupported Media Type. Use application/json.")
     try:
         data = await request.body.read(limit_bytes)
@@ -90,11 +91,22 @@ async def _payload(match: Match, request: Request, limit_bytes: int) -> Payload:
         text = f"Request body too large: the limit is {limit_bytes} bytes unpacked; {SIZE_KNOB} sets it"
         raise fail(ErrorKind.TOO_LARGE, text) from exc
     if form:
-        return Payload(form=Form(data, content_type), content_type=content_type.encode("latin-1"))
+        return Payload(form=Form(data, content_type.decode("latin-1")), content_type=content_type)
     try:
         return Payload(document=Document(data))
     except InvalidJSON as exc:
         raise fail(ErrorKind.INVALID_REQUEST, f"Invalid JSON: {exc}") from exc
+
+
+# Clients of one kind send the same few values with every request.
+@lru_cache(maxsize=256)
+def media_type(value: bytes) -> str:
+    """Returns the media type of a Content-Type value, lower-case, without parameters."""
+    return value.decode("latin-1").partition(";")[0].strip().lower()
+
+
+def _is_json(kind: str) -> bool:
+    return kind == "application/json" or not kind or "application/json" in kind or "+json" in kind
 
 
 def _model(payload: Payload) -> str:
@@ -160,10 +172,15 @@ def own_query(query: str) -> str:
 
 def tool_of(headers: Headers) -> str:
     """Returns which coding tool a request comes from, "" for none that is known."""
-    if headers.text(b"originator").lower().startswith("codex"):
+    return _tool(headers.get(b"originator") or b"", headers.get(b"user-agent") or b"")
+
+
+@lru_cache(maxsize=256)
+def _tool(originator: bytes, agent: bytes) -> str:
+    if originator.lower().startswith(b"codex"):
         return "codex"
-    agent = headers.text(b"user-agent").lower()
-    return next((tool for start, tool in _TOOLS if agent.startswith(start)), "")
+    name = agent.decode("latin-1").lower()
+    return next((tool for start, tool in _TOOLS if name.startswith(start)), "")
 
 
 def need_of(call: Call, route: Route) -> Need:

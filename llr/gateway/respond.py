@@ -1,6 +1,7 @@
 """Answers on their way out: which fields of the upstream a client may see, and errors in its own words."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from llr.base.errors import Fault
 from llr.base.names import FormatId
@@ -43,19 +44,24 @@ _OWN_STREAM = frozenset(name for name, _ in STREAM_HEADERS)
 # What a translated answer keeps.
 _KEPT = frozenset((b"retry-after", b"retry-after-ms", b"x-should-retry", b"request-id", b"x-request-id"))
 _KEPT_PREFIXES = (b"anthropic-ratelimit-", b"x-ratelimit-")
-_ID_FIELD = {FormatId.MESSAGES: b"request-id"}
 
 
 def relayed_headers(upstream: Headers, *, stream: bool) -> RawHeaders:
     """Returns the fields of an answer that is relayed; a stream gets those that keep proxies from holding it."""
-    dropped: frozenset[bytes] = _DROPPED
+    kept = [field for field in upstream.raw if _may_pass(field[0])]
     named = upstream.get(b"connection")
     if named is not None:
-        dropped = dropped | {name.strip().lower() for name in named.split(b",")}
-    if stream:
-        dropped = dropped | _OWN_STREAM
-    kept = [field for field in upstream.raw if field[0] not in dropped and not field[0].startswith(_DROPPED_PREFIXES)]
-    return kept + STREAM_HEADERS if stream else kept
+        hops = {name.strip().lower() for name in named.split(b",")}
+        kept = [field for field in kept if field[0] not in hops]
+    if not stream:
+        return kept
+    return [field for field in kept if field[0] not in _OWN_STREAM] + STREAM_HEADERS
+
+
+# Upstreams send the same few names with every answer.
+@lru_cache(maxsize=512)
+def _may_pass(name: bytes) -> bool:
+    return name not in _DROPPED and not name.startswith(_DROPPED_PREFIXES)
 
 
 _FAMILIES = {
@@ -89,8 +95,8 @@ def translated_headers(upstream: Headers, client: FormatId, *, stream: bool) -> 
 
 def with_request_id(fields: RawHeaders, request_id: str, client: FormatId | None) -> RawHeaders:
     """Returns `fields` with our id under the name the client's SDK reads, unless the upstream's is there already."""
-    name = _ID_FIELD.get(client, b"x-request-id") if client is not None else b"x-request-id"
-    if not any(field[0] == name for field in fields):
+    name = b"request-id" if client is FormatId.MESSAGES else b"x-request-id"
+    if name not in dict(fields):
         fields.append((name, request_id.encode("latin-1", "replace")))
     return fields
 

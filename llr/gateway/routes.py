@@ -163,13 +163,13 @@ def _compile(path: str) -> re.Pattern[str]:
     return re.compile(re.escape(head) + "(.+)" + re.escape(tail))
 
 
-_EXACT: dict[str, dict[str, Row]] = {}
+_EXACT: dict[str, dict[str, Match]] = {}
 _TEMPLATES: list[tuple[re.Pattern[str], Row]] = []
 for _row in TABLE:
     if "{" in _row.path:
         _TEMPLATES.append((_compile(_row.path), _row))
     else:
-        _EXACT.setdefault(_row.path, {})[_row.method] = _row
+        _EXACT.setdefault(_row.path, {})[_row.method] = Match(_row)
 # The template with the longest literal part is the closest one: ":verb" before "{id}" before "{path}".
 _TEMPLATES.sort(key=lambda item: len(item[1].path.replace(_CATCH_ALL, "")), reverse=True)
 _GOOGLE_MODELS = re.compile(r"(?:/gemini)?/v1(?:beta)?/models/.+:[A-Za-z]+")
@@ -185,7 +185,7 @@ def find(method: str, path: str) -> Match | None:
     """Returns the row of a method and a normal path, None when there is none."""
     exact = _EXACT.get(path)
     if exact is not None and method in exact:
-        return Match(exact[method])
+        return exact[method]
     for pattern, row in _TEMPLATES:
         if row.method == method and (found := pattern.fullmatch(path)):
             if exact is not None and row.path.endswith(_CATCH_ALL):

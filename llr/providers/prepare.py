@@ -32,7 +32,7 @@ _CACHE_RETENTION = (
 )
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 JSON_TYPE = b"application/json"
-_Key = tuple[int, ProviderFormat, Endpoint, str, bool, int]
+_Key = tuple[int, int, bool, int]
 
 
 class Preparer:
@@ -41,7 +41,7 @@ class Preparer:
     def __init__(self, env: Mapping[str, str], user_agent: str = DEFAULT_USER_AGENT) -> None:
         self._env = env
         self._user_agent = user_agent
-        self._ready: dict[_Key, tuple[Origin, str, RawHeaders, bool, Auth]] = {}
+        self._ready: dict[_Key, tuple[Origin, str, RawHeaders, bool, object]] = {}
 
     def prepare(
         self,
@@ -56,20 +56,22 @@ class Preparer:
         content_type: bytes = JSON_TYPE,
     ) -> OutboundRequest:
         """Returns the request to send. Raises `GatewayError(CONFIGURATION)` for an unusable base URL."""
-        provider, target = candidate.provider, candidate.target
-        key = (id(provider), target, endpoint, candidate.model.id, stream, id(auth))
+        target = candidate.target
+        # By identity: hashing these values would cost more than all the rest. Every entry keeps what its key is made
+        # of, so that no other object can get the same id.
+        key = (id(candidate), id(endpoint), stream, id(auth))
         ready = self._ready.get(key)
         if ready is None:
-            if len(self._ready) > 4096:  # free paths and refreshed credentials must not pile up
+            if len(self._ready) > 1024:  # free paths and refreshed credentials must not pile up
                 self._ready.clear()
+            provider = candidate.provider
             origin, address = upstream_address(provider, target, endpoint, candidate.model.id)
             fields = provider_headers(provider, target, auth, env=self._env, user_agent=self._user_agent)
             fields.append((b"accept", b"text/event-stream" if stream else b"*/*"))
             fields.append((b"accept-encoding", b"identity"))
-            # The auth object is kept with the entry so that its id cannot be given to another one.
             fields = _last_wins(fields)
             typed = any(name == b"content-type" for name, _ in fields)
-            ready = self._ready[key] = (origin, address, fields, typed, auth)
+            ready = self._ready[key] = (origin, address, fields, typed, (candidate, endpoint, auth))
         origin, address, fields, typed, _ = ready
         if typed and content_type != JSON_TYPE:
             fields = _without(fields, b"content-type")
