@@ -5,14 +5,14 @@ import json
 from typing import Any
 
 import pytest
-from google.genai import types
 
 from llr.base.errors import ErrorKind, Fault, GatewayError
 from llr.base.names import FormatId
 from llr.formats.base import FaultContext
 from llr.formats.carrier import unpack
-from llr.formats.gemini import FORMAT, catalogue, paths
+from llr.formats.gemini import FORMAT
 from llr.formats.gemini.array import ObjectCutter
+from llr.formats.gemini.catalogue import count_request
 from llr.formats.gemini.request_in import decode_request
 from llr.formats.gemini.stream_in import StreamDecoder
 from llr.formats.gemini.stream_out import StreamEncoder
@@ -277,7 +277,7 @@ def test_a_thought_comes_back_from_the_clients_history_with_its_seal() -> None:
 
 
 def test_the_array_form_is_one_json_array() -> None:
-    body = paths.inbound({"contents": [], **THINKS}, paths.Call("alias", paths.STREAM, array=True))
+    body: dict[str, Any] = {"alt": "json", **THINKS}
     data = encoded(ANSWER, body)
     chunks = json.loads(data)
     assert chunks == chunks_of(encoded(ANSWER, THINKS))
@@ -354,42 +354,11 @@ def test_pings_are_a_blank_line_or_a_space() -> None:
     assert collect(decoded(data)).stop is Stop.TOOL
 
 
-@pytest.mark.parametrize(
-    ("tail", "query", "call"),
-    [
-        ("models/gemini-2.5-pro:generateContent", "", paths.Call("gemini-2.5-pro", "generateContent")),
-        ("/models/a%2Fb:streamGenerateContent", "alt=sse", paths.Call("a/b", "streamGenerateContent")),
-        ("models/m:streamGenerateContent", "key=x", paths.Call("m", "streamGenerateContent", True)),
-        ("models/m:7b:countTokens", "", paths.Call("m:7b", "countTokens")),
-        ("models/m", "", None),
-        ("models/m:embedContent", "", None),
-    ],
-)
-def test_addresses_are_read(tail: str, query: str, call: paths.Call | None) -> None:
-    assert paths.parse(tail, query) == call
-
-
-def test_addresses_are_written() -> None:
-    assert paths.upstream("gemini-3-pro", stream=True) == "models/gemini-3-pro:streamGenerateContent?alt=sse"
-    assert paths.upstream("models/m", stream=False) == "models/m:generateContent"
-    assert paths.count_path("m") == "models/m:countTokens"
-    body = paths.inbound({"contents": []}, paths.Call("m", paths.STREAM))
-    assert paths.wire_body(body) == {"contents": []}
-    assert decode_request(body).stream is True
-
-
-def test_the_model_list_and_counts_are_what_the_sdk_reads() -> None:
-    listed: Any = catalogue.models([catalogue.ModelRow("a/b", "B", "A / b", 1000, 64)])
-    row = listed["models"][0]
-    assert row["name"] == "models/a/b"
-    types.Model.model_validate(
-        {key: value for key, value in row.items() if key not in ("baseModelId", "supportedGenerationMethods")}
-    )
-    assert catalogue.counted(7)["totalTokens"] == 7
+def test_a_count_asks_about_contents_or_a_whole_request() -> None:
     inner: Any = {"contents": [{"parts": [{"text": "hi"}]}], "systemInstruction": {"parts": [{"text": "s"}]}}
-    request = catalogue.count_request({"model": "m", "generateContentRequest": inner})
-    assert (request.model, len(request.messages), len(request.system)) == ("m", 1, 1)
-    assert catalogue.read_count({"totalTokens": 5}) == 5
+    for body in ({"model": "m", "generateContentRequest": inner}, {"model": "m", **inner}):
+        request = count_request(body)
+        assert (request.model, len(request.messages), len(request.system)) == ("m", 1, 1)
 
 
 def test_objects_are_cut_at_their_ends() -> None:

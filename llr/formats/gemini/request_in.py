@@ -1,7 +1,7 @@
 """A Gemini request body, read.
 
-The model's name and the method are in the request's path; `paths.inbound` puts them into the body as `model`, `stream`
-and `alt`, where this module finds them.
+The model's name, the method and the form of a stream are in the request's address; whoever reads that may put them into
+the body as `model`, `stream` and `alt` ("json" for one array), where this module finds them.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""A request written for a Gemini upstream. The model and the method go into the path (`paths.upstream`), not the body.
+"""A request written for a Gemini upstream. The model and the method go into the address, not the body.
 
 Law: a Gemini request that nothing changed is written as it came (in one spelling); everything else follows one fixed
 order of fields with `contents` last, so that a longer conversation's body begins with the shorter one's.
