@@ -32,7 +32,7 @@ def added_lines(path: str, position: int, pause: Callable[[], bool]) -> Iterator
         now = _inode(path)
         if now is not None:
             if now != inode or os.path.getsize(path) < position:
-                position, rest, inode = 0, b"", now
+                position, rest = 0, b""
             with open(path, "rb") as file:
                 file.seek(position)
                 data = file.read()
@@ -40,6 +40,8 @@ def added_lines(path: str, position: int, pause: Callable[[], bool]) -> Iterator
             *whole, rest = (rest + data).split(b"\n")
             for line in whole:
                 yield line.decode("utf-8", "replace")
+        # A file that was gone may come back under the same number.
+        inode = now
         if not pause():
             return
 
