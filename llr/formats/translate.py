@@ -5,12 +5,12 @@ most one piece of bytes out.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from llr.base.errors import ErrorKind, Fault, GatewayError
 from llr.base.jsonio import JSON, InvalidJSON, loads
 from llr.base.names import FormatId
+from llr.base.records import dataclass, field, replace
 from llr.formats import carrier
 from llr.formats.base import Encoded, Format, Meta, Target
 from llr.formats.cache import CacheHints, apply_hints
@@ -40,6 +40,9 @@ class Hints:
     cache: CacheHints = field(default_factory=CacheHints)
 
 
+NO_HINTS = Hints()
+
+
 def read_hints(headers: Headers) -> Hints:
     """Returns the hints in a client's headers: effort, cache key and retention, session id."""
     session = headers.text(b"x-claude-code-session-id") or headers.text(b"session-id") or headers.text(b"session_id")
@@ -57,7 +60,7 @@ def decode(body: Mapping[str, JSON], client: Format, *, keys: tuple[bytes, ...] 
 
 
 def encode(
-    request: ChatRequest, client: FormatId, upstream: Format, target: Target, *, hints: Hints = Hints()
+    request: ChatRequest, client: FormatId, upstream: Format, target: Target, *, hints: Hints = NO_HINTS
 ) -> Encoded:
     """Returns a decoded request for the target, fields filtered, losses under the client's own names.
 
@@ -82,7 +85,7 @@ def request(
     upstream: Format,
     target: Target,
     *,
-    hints: Hints = Hints(),
+    hints: Hints = NO_HINTS,
     keys: tuple[bytes, ...] = (),
 ) -> Encoded:
     """Returns a client's body as the target takes it: `decode`, then `encode`."""

@@ -221,7 +221,8 @@ def gist(response: ChatResponse) -> tuple[Any, ...]:
     thoughts = [part.text or "\n\n".join(part.summary) for part in parts if isinstance(part, Reasoning)]
     calls = [(part.name, _plain(part.arguments), part.kind) for part in parts if isinstance(part, ToolCall)]
     refused = "".join(part.text for part in parts if isinstance(part, Refusal))
-    return said(response), "".join(thoughts), refused, calls, response.stop
+    # Chat has one text for all thinking; the blank lines between its pieces are its own.
+    return said(response), "".join(thoughts).replace("\n", ""), refused, calls, response.stop
 
 
 def _plain(text: str) -> Any:

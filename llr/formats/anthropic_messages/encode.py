@@ -5,11 +5,11 @@ begins with the shorter one's.
 """
 
 import re
-from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
 from llr.base.errors import ErrorKind, fail
+from llr.base.records import dataclass, replace
 from llr.formats import models_rules
 from llr.formats.anthropic_messages import blocks
 from llr.formats.anthropic_messages.blocks import AS_LIST, MESSAGES

@@ -1,11 +1,11 @@
 """Whole answers of the Messages format."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from llr.base.errors import ErrorKind, GatewayError, fail
 from llr.base.jsonio import JSON
+from llr.base.records import replace
 from llr.formats import carrier
 from llr.formats.anthropic_messages import blocks
 from llr.formats.anthropic_messages.blocks import MESSAGES, decode_block
@@ -90,7 +90,7 @@ def _encoded(part: Part, meta: Meta) -> list[dict[str, Any]]:
         case Media():
             return [{"type": "text", "text": blocks.media_words(part)}]
         case Opaque():
-            if part.format is MESSAGES and isinstance(part.raw, dict):
+            if part.format is MESSAGES and isinstance(part.raw, dict) and "type" in part.raw:
                 return [dict(part.raw)]
             said = opaque_text(part) or ""
             return [{"type": "text", "text": said}] if said else []

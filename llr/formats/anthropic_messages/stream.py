@@ -11,7 +11,7 @@ from llr.formats.anthropic_messages.blocks import MESSAGES, decode_block
 from llr.formats.anthropic_messages.response import STOPS
 from llr.formats.anthropic_messages.usage import decode_usage, update
 from llr.formats.errors import stream_fault, truncated
-from llr.formats.reading import luggage, table, text, words
+from llr.formats.reading import integer, luggage, table, text, words
 from llr.formats.sequencer import Sequencer
 from llr.ir.events import Event, Failed, Finish, Start, Stop, UsageSeen
 from llr.ir.parts import Opaque, Reasoning, Seal, Text, ToolCall
@@ -34,9 +34,9 @@ class StreamDecoder:
         self._message = 0
         self._usage: dict[str, Any] = {}
         # Per open block: what its end still needs (input given at the start, signature, input of server tools).
-        self._inputs: dict[tuple[int, Any], str] = {}
-        self._seals: dict[tuple[int, Any], str] = {}
-        self._held: dict[tuple[int, Any], tuple[dict[str, Any], list[str]]] = {}
+        self._inputs: dict[tuple[int, int], str] = {}
+        self._seals: dict[tuple[int, int], str] = {}
+        self._held: dict[tuple[int, int], tuple[dict[str, Any], list[str]]] = {}
 
     def feed(self, item: bytes, /) -> Iterable[Event]:
         """Returns the events in this chunk."""
@@ -104,7 +104,7 @@ class StreamDecoder:
         block = data.get("content_block")
         if not isinstance(block, dict):
             return
-        key = (self._message, data.get("index"))
+        key = (self._message, integer(data.get("index")) or 0)
         part = decode_block(block)
         match part:
             case ToolCall():
@@ -134,7 +134,7 @@ class StreamDecoder:
         delta = data.get("delta")
         if not isinstance(delta, dict):
             return
-        key = (self._message, data.get("index"))
+        key = (self._message, integer(data.get("index")) or 0)
         kind = delta.get("type")
         if kind == "text_delta":
             self._parts.delta(key, text(delta.get("text")), out)
@@ -156,9 +156,9 @@ class StreamDecoder:
                     self._parts.delta(key, "", out, citation=delta["citation"])
 
     def _block_stop(self, data: Mapping[str, Any], out: list[Event]) -> None:
-        self._close((self._message, data.get("index")), out)
+        self._close((self._message, integer(data.get("index")) or 0), out)
 
-    def _close(self, key: tuple[int, Any], out: list[Event]) -> None:
+    def _close(self, key: tuple[int, int], out: list[Event]) -> None:
         held = self._held.pop(key, None)
         if held is not None:
             self._parts.open(key, Opaque(MESSAGES, _with_input(*held)), out)

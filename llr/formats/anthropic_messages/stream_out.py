@@ -117,7 +117,7 @@ class StreamEncoder:
             case Refusal():
                 self._refused = True
             case Opaque():
-                if part.format is MESSAGES and isinstance(part.raw, dict):
+                if part.format is MESSAGES and isinstance(part.raw, dict) and "type" in part.raw:
                     out += self._server_block(part.raw)
                 elif words := opaque_text(part):
                     out += self._whole_text(words)

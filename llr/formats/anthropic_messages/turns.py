@@ -4,9 +4,9 @@ Law: what comes out is legal for any history; every repair is named as a loss; t
 and a longer one the same beginning.
 """
 
-from dataclasses import dataclass, field
 from typing import Any
 
+from llr.base.records import dataclass, field
 from llr.formats.anthropic_messages import blocks
 from llr.formats.anthropic_messages.blocks import AS_LIST, MESSAGES
 from llr.formats.anthropic_messages.request import OWN_ROLE
@@ -174,7 +174,7 @@ class Conversation:
         return block
 
     def _opaque(self, part: Opaque, content: list[dict[str, Any]]) -> None:
-        if part.format is MESSAGES and isinstance(part.raw, dict):
+        if part.format is MESSAGES and isinstance(part.raw, dict) and "type" in part.raw:
             content.append(dict(part.raw))
             return
         words = opaque_text(part, history=self.target.capabilities.get("carry_search_history") is True)
@@ -218,7 +218,8 @@ class Conversation:
             if call not in results:
                 results[call] = {"type": "tool_result", "tool_use_id": call, "content": NO_RESPONSE}
                 self._lose("messages", "tool result", "a call without its result got a placeholder", LossLevel.SILENT)
-        turn.content = [*results.values(), *rest]
+        # A turn of which nothing is left would bring two turns of the assistant together.
+        turn.content = [*results.values(), *rest] or [{"type": "text", "text": NO_RESPONSE}]
 
 
 def _orphan(block: dict[str, Any]) -> list[dict[str, Any]]:

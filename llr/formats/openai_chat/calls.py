@@ -3,10 +3,10 @@
 Law: each call opens once, with a name; its arguments come out exactly once and in order.
 """
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from llr.base.jsonio import InvalidJSON, loads
+from llr.base.records import dataclass, field
 from llr.formats.openai_chat.parts import arguments_text, call_seal
 from llr.formats.reading import integer, table, text
 from llr.formats.sequencer import Sequencer

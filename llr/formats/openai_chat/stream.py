@@ -202,7 +202,7 @@ class StreamDecoder:
         for _, block in tables(delta.get("thinking_blocks")):
             # A block that closes the thinking repeats all of it beside its signature.
             whole = text(block.get("thinking"))
-            said = said or ("" if whole == "".join(self._thought) else whole)
+            said = said or ("" if "".join(self._thought).endswith(whole) else whole)
             self._signature = text(block.get("signature")) or self._signature
         if said:
             self._say("reasoning", said, out)

@@ -51,6 +51,7 @@ class StreamEncoder:
         self._arguments = False
         self._said: list[str] = []
         self._paragraph: int | None = None
+        self._reasoned = False
         self._spoken = 0
         self._before = 0
         self._refused = False
@@ -140,6 +141,10 @@ class StreamEncoder:
             if event.summary is not None and self._paragraph not in (None, event.summary):
                 said = "\n\n" + said
             self._paragraph = event.summary if event.summary is not None else self._paragraph
+            if said and not self._said and self._reasoned:
+                self._said.append(said)
+                return [self._head + quote("\n\n" + said) + self._tail]
+            self._reasoned = self._reasoned or bool(said)
             self._said.append(said)
         elif not isinstance(self._part, Refusal):
             return []

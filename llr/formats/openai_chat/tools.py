@@ -1,8 +1,8 @@
 """Tools and tool choice of Chat requests."""
 
-from dataclasses import dataclass
 from typing import Any
 
+from llr.base.records import dataclass
 from llr.formats.base import Target
 from llr.formats.fields import luggage_losses, schema_losses
 from llr.formats.openai_chat.parts import CHAT, LEGACY, attach

@@ -5,9 +5,9 @@ and a longer one the same beginning.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
+from llr.base.records import dataclass, field
 from llr.formats.base import Target
 from llr.formats.carrier import fits, text_hash
 from llr.formats.fields import luggage_losses
