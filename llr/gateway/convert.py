@@ -17,6 +17,7 @@ from llr.formats import relay, translate
 from llr.formats.base import Format, Meta, Target
 from llr.formats.effort import header_effort
 from llr.formats.fields import filtered
+from llr.formats.openai_responses.native import as_kept
 from llr.formats.repair import repair
 from llr.formats.table import FORMATS
 from llr.gateway.attempt import Whole
@@ -141,8 +142,17 @@ def outgoing(call: Call, candidate: Candidate, live: Live, deps: Deps) -> Sent:
         if fault is not None:
             raise GatewayError(fault)
     meta = replace(meta_of(call, candidate, deps), tool_names=encoded.tool_names, call_ids=encoded.call_ids)
+    if _is_kept(call, live):
+        meta = replace(meta, request=as_kept(meta.request))
     endpoint = endpoint_of(candidate.wire, stream=stream)
     return Sent(endpoint, [dumps(encoded.body)], stream, encoded.losses, meta, encoded.body)
+
+
+def _is_kept(call: Call, live: Live) -> bool:
+    """Returns whether a translated Responses answer will be remembered here, which it then says (`store`)."""
+    if call.client is not FormatId.RESPONSES or call.payload.value.get("store") is False:
+        return False
+    return live.config.responses_store.max_entries > 0
 
 
 def edits_for(call: Call, candidate: Candidate, deps: Deps) -> "dict[str, JSON | Removed]":
