@@ -42,7 +42,8 @@ class Turn:
 
     def body(self) -> JSON:
         """Returns the content."""
-        return {"role": self.role, "parts": self.parts, **self.luggage}
+        head: dict[str, JSON] = {"role": self.role} if self.role else {}
+        return {**head, "parts": self.parts, **self.luggage}
 
 
 @dataclass(slots=True)
@@ -87,8 +88,9 @@ class Conversation:
             return last
         turn = Turn(role)
         notes = reading.bag(message.extras, OWN)
-        if isinstance(notes.get("~role"), str):
-            turn.role = notes["~role"]
+        if "~role" in notes:
+            # A content without a role is the user's.
+            turn.role = reading.text(notes["~role"])
         reading.unload(message.extras, OWN, turn.luggage)
         self.turns.append(turn)
         return turn
@@ -300,6 +302,9 @@ class Conversation:
         if self.own:
             return [turn.body() for turn in self.turns]
         out: list[JSON] = []
+        if not self.turns:
+            self.turns.append(Turn("user", [{"text": _OPENING}]))
+            self.lose("messages", "empty conversation", "the user has to say something", LossLevel.SILENT)
         for place, turn in enumerate(self.turns):
             following = self.turns[place + 1] if place + 1 < len(self.turns) else None
             if turn.calls and (following is None or not following.answers):
