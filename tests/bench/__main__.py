@@ -12,8 +12,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from tests.bench import bodies, gateway
+from tests.bench import bodies, gateway, pure
 from tests.bench.procs import ROOT, Proc, cpu_s, python, rss_mb
 from tests.bench.table import Row, render
 
@@ -21,6 +22,7 @@ CONNECTIONS = 8
 STREAMS = 40
 CHUNKS = 100
 APART_MS = 20
+GEMINI_STREAM = "/v1beta/models/stream%2Fm:streamGenerateContent?alt=sse"
 
 
 def unit_s() -> float:
@@ -47,12 +49,13 @@ def measured(
     return (cpu_s(pid) - before) / requests, answer["p50"], answer["p99"]
 
 
-def pair(bench: "Bench", name: str, shape: tuple[str, str, Callable[[str], str]], **how: float) -> Row:
+def pair(bench: "Bench", name: str, shape: tuple[str, str, Callable[[str], str]], **how: Any) -> Row:
     """Returns a row that sets the gateway's CPU for one kind of request beside the floor's."""
     provider, floor_path, body = shape
-    requests, connections, per = int(how["requests"]), int(how["connections"]), how.get("per", 1)
+    requests, connections, per = how["requests"], how["connections"], how.get("per", 1)
     floor_target = (bench.floor.pid, int(bench.floor.ready_line), floor_path, body("m"))
-    ours_target = (bench.ours.pid, bench.ours.port, "/v1/chat/completions", body(f"{provider}/m"))
+    path = str(how.get("path", "/v1/chat/completions"))
+    ours_target = (bench.ours.pid, bench.ours.port, path, body(f"{provider}/m"))
     floors, ours = [], []
     for _ in range(bench.rounds):
         floors.append(measured(bench.load, floor_target, requests, connections))
@@ -116,6 +119,19 @@ def requests_rows(bench: Bench) -> list[Row]:
             aim=1.4,
         )
     )
+    for path, what in (("/v1/messages", "Messages"), ("/v1/responses", "Responses"), (GEMINI_STREAM, "Gemini")):
+        rows.append(
+            pair(
+                bench,
+                f"streamed chunk, Chat to {what}",
+                ("stream", stream, lambda model, what=what: bodies.asking(what, model)),  # type: ignore[misc]
+                requests=STREAMS,
+                connections=STREAMS,
+                per=CHUNKS,
+                path=path,
+                aim=2.2,
+            )
+        )
     return rows
 
 
@@ -171,8 +187,58 @@ def start_rows(bench: Bench) -> list[Row]:
     return rows
 
 
+def shared_rows(bench: Bench) -> list[Row]:
+    """Returns what shared state and a second worker cost: CPU per plain request, and what two workers carry."""
+    config = gateway.limited(int(bench.upstream.ready_line))
+    rows, memory = [], 0.0
+    kinds = [("memory", 0.0), ("file", 0.0), ("sqlite", 1.25)]
+    kinds += [("redis", 1.5)] if gateway.REDIS else []
+    for kind, aim in kinds:
+        with gateway.redis_server(kind == "redis") as url:
+            one = gateway.start(bench.archive, bench.home / kind, gateway.stored(config, kind, url))
+            try:
+                target = (one.pid, one.port, "/v1/chat/completions", bodies.plain(2_000, "plain/m"))
+                took = statistics.median(
+                    measured(bench.load, target, 3000, CONNECTIONS)[0] for _ in range(bench.rounds)
+                )
+            finally:
+                one.stop()
+        memory = memory or took
+        rows.append(Row(f"plain request with a bucket, {kind} store", took, memory, aim, "floor: memory store"))
+    return rows + worker_rows(bench, config)
+
+
+def worker_rows(bench: Bench, config: dict[str, Any]) -> list[Row]:
+    """Returns two workers beside one: CPU per request, and requests per second with everything on the same cores."""
+    seen: dict[int, tuple[float, float, float]] = {}
+    for workers in (1, 2):
+        one = gateway.start(
+            bench.archive, bench.home / f"w{workers}", gateway.stored(config, "sqlite"), f"--workers={workers}"
+        )
+        try:
+            plan = {"port": one.port, "path": "/v1/chat/completions", "body": bodies.plain(2_000, "plain/m")}
+            plan |= {"connections": 32, "requests": 6000}
+            bench.load.ask({**plan, "requests": 600})
+            before, around = cpu_s(one.pid), cpu_s(bench.upstream.pid)
+            answer = bench.load.ask(plan)
+            cpu = (cpu_s(one.pid) - before) / 6000
+            others = answer["cpu"] + cpu_s(bench.upstream.pid) - around
+            seen[workers] = cpu, 6000 / answer["seconds"], others / (cpu * 6000)
+        finally:
+            one.stop()
+    note = f"two carry {seen[2][1] / seen[1][1]:.2f} × one; load and upstream take {seen[2][2]:.2f} × the gateway's CPU"
+    return [Row("plain request, 2 workers", seen[2][0], seen[1][0], 1.2, note + "; floor: 1 worker")]
+
+
+def pure_rows(bench: Bench) -> list[Row]:
+    """Returns the rows measured in this process."""
+    return pure.translation_rows() + pure.planning_rows()
+
+
 SECTIONS: dict[str, Callable[[Bench], list[Row]]] = {
     "requests": requests_rows,
+    "pure": pure_rows,
+    "shared": shared_rows,
     "memory": memory_rows,
     "start": start_rows,
 }

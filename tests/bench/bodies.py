@@ -26,3 +26,14 @@ def long_strings(size: int, model: str = "m") -> str:
 def short_messages(size: int, model: str = "m") -> str:
     """Returns about `size` bytes in many messages of 60 bytes each."""
     return _dump([{"role": "user", "content": "a short line of talk"} for _ in range(size // 52)], model, False)
+
+
+def asking(what: str, model: str) -> str:
+    """Returns a short streamed request as clients of Messages, Responses or Gemini send it (the floor reads it too)."""
+    text = "Tell me what this function does and why. " * 45
+    if what == "Gemini":
+        return json.dumps({"contents": [{"role": "user", "parts": [{"text": text}]}]})
+    if what == "Responses":
+        return json.dumps({"model": model, "input": text, "stream": True})
+    messages = [{"role": "user", "content": text}]
+    return json.dumps({"model": model, "max_tokens": 64, "messages": messages, "stream": True})

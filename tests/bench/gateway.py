@@ -3,14 +3,19 @@
 import http.client
 import json
 import os
+import shutil
 import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+REDIS = shutil.which("redis-server") or ""
 
 
 class Gateway:
@@ -55,6 +60,41 @@ def config(upstream_port: int, ca_file: str = "") -> dict[str, Any]:
         for name, path in paths.items()
     ]
     return {"version": 2, "providers": providers}
+
+
+def limited(upstream_port: int) -> dict[str, Any]:
+    """Returns the config with a bucket that never fills, so that every request asks the store."""
+    doc = config(upstream_port)
+    bucket = {"id": "all", "models": ["all"], "requests": 1_000_000, "window": {"unit": "day", "size": 1}}
+    doc["providers"][0]["rateLimits"] = [bucket]
+    return doc
+
+
+def stored(doc: dict[str, Any], backend: str, url: str = "") -> dict[str, Any]:
+    """Returns the config with its state in `backend`."""
+    return {**doc, "metadata": {"llr": {"state": {"backend": backend, **({"url": url} if url else {})}}}}
+
+
+@contextmanager
+def redis_server(wanted: bool) -> Iterator[str]:
+    """Yields the URL of a redis-server of our own, "" when none is wanted."""
+    if not wanted:
+        yield ""
+        return
+    port = free_port()
+    words = [REDIS, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    child = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    try:
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.02)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        child.terminate()
+        child.wait()
 
 
 def _serving(port: int, child: subprocess.Popen[bytes], log: Path) -> None:
