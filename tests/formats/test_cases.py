@@ -454,6 +454,23 @@ def test_free_text_tools_are_functions_elsewhere_and_come_back_as_free_text() ->
     assert made["choices"][0]["message"]["tool_calls"][0]["custom"] == {"name": "patch", "input": 'say "hi"\n'}
 
 
+def test_free_text_input_streams_back_without_its_wrapping() -> None:
+    body = {"model": "m", "tools": [{"type": "custom", "custom": {"name": "patch"}}], "messages": []}
+    use = {"type": "tool_use", "id": "t", "name": "patch", "input": {}}
+    pieces = ['{"inp', 'ut":"a\\n', '\\"b"}']
+    deltas = [
+        ("content_block_delta", {"index": 0, "delta": {"type": "input_json_delta", "partial_json": piece}})
+        for piece in pieces
+    ]
+    start = ("content_block_start", {"index": 0, "content_block": use})
+    raw = events(START, start, *deltas, end(), finished("tool_use"), STOP)
+    stage = translate.stream(FORMATS[C], FORMATS[A], meta(A, asked(C, body)))
+    seen = check_chat_stream(b"".join([*stage.feed(raw), *stage.finish()]))
+    calls = [call for part in seen for call in part["choices"][0]["delta"].get("tool_calls", ())]
+    assert calls[0]["type"] == "custom"
+    assert "".join(call["custom"]["input"] for call in calls) == 'a\n"b'
+
+
 def test_tool_names_are_made_legal_and_given_back() -> None:
     body = {
         "model": "m",
