@@ -29,7 +29,7 @@ def doc() -> dict[str, Any]:
                 "apiKey": KEY,
                 "headers": {"X-Api-Token": "token-0123456789"},
                 "models": [
-                    {"id": "big", "aliases": ["large"], "fallbackModels": ["beta/one"], "contextWindow": 1000},
+                    {"id": "big", "aliases": ["large"], "fallbackModels": ["beta/one"], "contextWindow": 200000},
                     {"id": "small"},
                 ],
                 "rateLimits": [
