@@ -40,6 +40,21 @@ def responses_turns(draw: st.DrawFn) -> list[Any]:
             [{"type": "web_search_call", "id": "ws", "status": "completed", "action": {"type": "search"}}],
             [{"type": "compaction", "encrypted_content": "x"}],
             [{"type": "something_new", "a": 1}],
+            [
+                {
+                    "type": "tool_search_call",
+                    "call_id": f"call_{number}",
+                    "execution": "client",
+                    "arguments": {"q": "x"},
+                    "status": "completed",
+                },
+                {
+                    "type": "tool_search_output",
+                    "call_id": f"call_{number}",
+                    "execution": "client",
+                    "tools": [{"type": "function", "name": f"late_{number}", "parameters": {}}],
+                },
+            ],
             call("function_call", number, name="f", arguments="{}", id=f"fc_{number}", status="completed"),
             call("function_call", number, name="f", namespace="ns", arguments='{"a": 1}'),
             call("custom_tool_call", number, name="x", input="free"),

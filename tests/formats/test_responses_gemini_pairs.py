@@ -99,6 +99,11 @@ CODEX_TURN = {**CODEX, "input": CODEX["input"][:3]}
             '{"command":["ls"]}',
             {"type": "local_shell_call", "action": {"type": "exec", "env": {}, "command": ["ls"]}},
         ),
+        (
+            "tool_search",
+            '{"query":"mail"}',
+            {"type": "tool_search_call", "execution": "client", "arguments": {"query": "mail"}},
+        ),
     ],
 )
 def test_peers_40_codex_tools_make_the_round_trip_to_every_vendor(
@@ -110,11 +115,15 @@ def test_peers_40_codex_tools_make_the_round_trip_to_every_vendor(
     assert len(found) == 1
     assert item.items() <= found[0].items()
     assert json.dumps(found[0]["call_id"]).encode() in streamed
-    output = {"type": "function_call_output", "call_id": found[0]["call_id"], "output": "done"}
+    output: dict[str, Any] = {"type": "function_call_output", "call_id": found[0]["call_id"], "output": "done"}
     if item["type"] == "custom_tool_call":
         output["type"] = "custom_tool_call_output"
+    if item["type"] == "tool_search_call":
+        late = {"type": "function", "name": "mail_send", "parameters": {"type": "object", "properties": {}}}
+        output = {"type": "tool_search_output", "call_id": output["call_id"], "execution": "client", "tools": [late]}
     again = {**CODEX_TURN, "input": [*CODEX_TURN["input"], *whole["output"], output]}
-    sent(R, upstream, again)
+    after = dumps(sent(R, upstream, again).body)
+    assert (b"mail_send" in after) is (item["type"] == "tool_search_call")
 
 
 @pytest.mark.parametrize("upstream", [A, C, G])

@@ -216,6 +216,7 @@ def test_items_become_turns_in_order() -> None:
     assert all(isinstance(part, ToolResult) for part in results)
     assert [tool.name for tool in request.tools if isinstance(tool, Tool)] == [
         "local_shell",
+        "tool_search",
         "read",
         "write",
         "exec",

@@ -31,12 +31,13 @@ from llr.ir.parts import (
 _ROLES = {"user": Role.USER, "assistant": Role.ASSISTANT, "system": Role.SYSTEM, "developer": Role.DEVELOPER}
 # Items without a place in a turn, whose meaning is carried elsewhere (`tools`). They keep their place by number.
 PLACED = frozenset(("additional_tools",))
+# The name of a client-run search for tools, as other formats see it.
+TOOL_SEARCH = "tool_search"
 # Items that bring tools of their own.
 TOOL_BRINGERS = frozenset(("additional_tools", "tool_search_output"))
 # Opaque items that stand on the user's side of the conversation.
 _USER_SIDE = reading.words(
-    "computer_call_output mcp_approval_response tool_search_output item_reference program_output configuration_update "
-    "compaction_trigger"
+    "computer_call_output mcp_approval_response item_reference program_output configuration_update compaction_trigger"
 )
 
 
@@ -104,7 +105,32 @@ def _fixed(kind: ToolKind, field: str) -> Callable[[Mapping[str, Any], str], Par
     return call
 
 
+_SEARCH = frozenset(("type", "call_id", "arguments"))
+
+
+def _search(fields: Mapping[str, Any], at: str) -> Part:
+    """Returns a search for tools that the client runs as a call; one that the vendor ran stays whole."""
+    call_id = reading.text(fields.get("call_id"))
+    if fields.get("execution") != "client" or not call_id:
+        return Opaque(OWN, dict(fields), at)
+    note = {key: value for key, value in fields.items() if key not in _SEARCH}
+    extras: Extras = {OWN: {"~item": note, "~search": True}}
+    return ToolCall(call_id, TOOL_SEARCH, arguments_text(fields.get("arguments")), extras=extras, at=at)
+
+
+def _found(fields: Mapping[str, Any], at: str) -> Part:
+    """Returns the tools such a search found as its result; `tools` declares them."""
+    call_id = reading.text(fields.get("call_id"))
+    if fields.get("execution") != "client" or not call_id:
+        return Opaque(OWN, dict(fields), at)
+    names = [reading.text(each.get("name")) for _, each in reading.tables(fields.get("tools"))]
+    said = f"Tools you can call now: {', '.join(names)}" if names else "No tool was found."
+    note = {key: value for key, value in fields.items() if key not in ("type", "call_id")}
+    return ToolResult(call_id, (Text(said),), extras={OWN: {"~item": note, "~search": True}}, at=at)
+
+
 CALLS: Mapping[str, Callable[[Mapping[str, Any], str], Part]] = {
+    "tool_search_call": _search,
     "function_call": _function,
     "custom_tool_call": _custom,
     "local_shell_call": _fixed(ToolKind.LOCAL_SHELL, "action"),
@@ -180,6 +206,8 @@ class Turns:
             self._add(Role.ASSISTANT, (reasoning(fields, at),), at)
         elif (call := CALLS.get(kind)) is not None:
             self._add(Role.ASSISTANT, (call(fields, at),), at)
+        elif kind == "tool_search_output":
+            self._add(Role.USER, (_found(fields, at),), at)
         elif (output := _OUTPUTS.get(kind)) is not None:
             self._add(Role.USER, (_result(fields, output, at),), at)
         else:

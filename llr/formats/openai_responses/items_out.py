@@ -161,7 +161,11 @@ class ItemWriter:
 
     def _call(self, part: ToolCall, sent: str) -> JSON:
         kind, field_name = _CALL_TYPES[part.kind]
-        note: Mapping[str, Any] = reading.bag(part.extras, OWN).get("~item", {})
+        notes = reading.bag(part.extras, OWN)
+        note: Mapping[str, Any] = notes.get("~item", {})
+        if "~search" in notes:
+            arguments = arguments_object(part.arguments)[0]
+            return {"type": "tool_search_call", "call_id": sent, "arguments": arguments, **note}
         out: dict[str, JSON] = {"type": kind, "call_id": sent}
         if part.kind in (ToolKind.FUNCTION, ToolKind.CUSTOM):
             out["name"] = self.names.sent(part.name, part.namespace)
@@ -198,6 +202,8 @@ class ItemWriter:
     def _output(self, part: ToolResult, sent: str) -> JSON:
         notes = reading.bag(part.extras, OWN)
         note: Mapping[str, Any] = notes.get("~item", {})
+        if "~search" in notes:
+            return {"type": "tool_search_output", "call_id": sent, **note}
         out: dict[str, JSON] = {"type": _OUTPUT_TYPES[part.kind]}
         if not notes.get("~uncalled"):
             out["call_id"] = sent

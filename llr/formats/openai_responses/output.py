@@ -7,6 +7,7 @@ from llr.base.jsonio import JSON, dumps
 from llr.base.names import FormatId
 from llr.formats import reading
 from llr.formats.base import Meta
+from llr.formats.openai_responses.content_in import OWN
 from llr.formats.openai_responses.search_out import Searches
 from llr.formats.tool_names import split
 from llr.ir.events import Stop
@@ -29,6 +30,7 @@ class Output:
         "meta",
         "refused",
         "search",
+        "searches",
         "stop",
     )
 
@@ -44,6 +46,9 @@ class Output:
         self._number = -1
         self._counts: dict[str, int] = {}
         self._message: MessageItem | None = None
+        self.searches = any(
+            "~search" in reading.bag(tool.extras, OWN) for tool in meta.request.tools if isinstance(tool, Tool)
+        )
         self._tools = {(tool.namespace, tool.name): tool.kind for tool in meta.request.tools if isinstance(tool, Tool)}
 
     def begin(self, ident: str) -> None:

@@ -13,6 +13,7 @@ from llr.formats import reading
 from llr.formats.carrier import CALL, SEAL, outgoing, pack
 from llr.formats.openai_responses import content_out, search_out
 from llr.formats.openai_responses.content_in import OWN
+from llr.formats.openai_responses.items_in import TOOL_SEARCH
 from llr.formats.openai_responses.output import MessageItem, Output
 from llr.formats.toolforms import arguments_object, unwrapped
 from llr.ir.events import PartDelta, PartEnd
@@ -240,8 +241,10 @@ class _HeldCall:
             chunk = output.added({**self._item, "input": ""})
             return chunk + writer.delta(PartDelta(0, unwrapped(text, ToolKind.CUSTOM))) + writer.end(item)
         fields = arguments_object(text)[0]
-        if self._kind is ToolKind.APPLY_PATCH:
-            shaped: dict[str, JSON] = {**self._item, "operation": fields}
+        if self._kind is ToolKind.FUNCTION:
+            shaped: dict[str, JSON] = {**self._item, "arguments": fields}
+        elif self._kind is ToolKind.APPLY_PATCH:
+            shaped = {**self._item, "operation": fields}
         else:
             shaped = {**self._item, "action": _action(fields, self._kind)}
         chunk = output.added({**shaped, "status": "in_progress"}) + output.done({**shaped, "status": "completed"})
@@ -295,6 +298,9 @@ def _call(output: Output, call: ToolCall) -> tuple[Writer, bytes]:
         item["name"] = name
         if space:
             item["namespace"] = space
+    if name == TOOL_SEARCH and output.searches and kind is ToolKind.FUNCTION:
+        found: dict[str, JSON] = {"id": f"tsc_{call_id}", "type": "tool_search_call", "call_id": call_id}
+        return _HeldCall(output, {**found, "execution": "client"}, kind), before
     if kind not in (ToolKind.FUNCTION, ToolKind.CUSTOM) or kind is not call.kind:
         return _HeldCall(output, item, kind), before
     field = "input" if kind is ToolKind.CUSTOM else "arguments"

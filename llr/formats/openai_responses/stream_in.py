@@ -215,8 +215,9 @@ class StreamDecoder:
             self._parts.fill((number,), self._call(item, kind), items_in.arguments_text(item.get(field)))
             self._parts.close((number,))
         elif (call := items_in.CALLS.get(kind)) is not None:
-            self._called = True
-            self._parts.whole((number,), call(item, ""))
+            part = call(item, "")
+            self._called = self._called or isinstance(part, ToolCall)
+            self._parts.whole((number,), part)
         elif kind:
             self._parts.whole((number,), Opaque(OWN, dict(item)))
 

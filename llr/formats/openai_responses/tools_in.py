@@ -10,7 +10,7 @@ from llr.base.jsonio import JSON
 from llr.base.records import replace
 from llr.formats import reading
 from llr.formats.openai_responses.content_in import OWN
-from llr.ir.parts import Extras, ToolKind
+from llr.ir.parts import NO_EXTRAS, Extras, ToolKind
 from llr.ir.request import ChoiceMode, ServerTool, Tool, ToolChoice
 
 # Tools whose type is their name.
@@ -90,6 +90,9 @@ def tool(fields: Mapping[str, Any], at: str, space: str = "") -> Iterator[Tool |
     elif (fixed := FIXED.get(kind)) is not None:
         extras = reading.luggage(OWN, fields, frozenset(("type",)))
         yield Tool(kind, "", None, fixed, None, space, None, extras, at)
+    elif kind == "tool_search" and fields.get("execution") == "client":
+        extras = reading.noted(NO_EXTRAS, OWN, "~search", fields)
+        yield Tool(kind, reading.text(fields.get("description")), fields.get("parameters"), extras=extras, at=at)
     else:
         yield ServerTool(OWN, kind, fields, capability(kind), at)
 

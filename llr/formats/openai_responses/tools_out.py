@@ -65,6 +65,9 @@ def _custom(tool: Tool, names: ToolNames) -> dict[str, JSON]:
 
 def one(tool: Tool, names: ToolNames, losses: list[Loss]) -> dict[str, JSON]:
     """Returns one declaration, without its namespace."""
+    search: Mapping[str, JSON] | None = reading.bag(tool.extras, OWN).get("~search")
+    if search is not None:
+        return dict(search)
     if tool.kind is ToolKind.FUNCTION:
         return _function(tool, names, losses)
     if tool.kind is ToolKind.CUSTOM:
