@@ -1,7 +1,6 @@
 """What a change does to the config file, as a unified diff that may be shown: secrets are masked on both sides."""
 
 import difflib
-import hashlib
 
 from llr.base.jsonio import JSON
 from llr.config.document import clone_object, write_document
@@ -40,10 +39,5 @@ def _mark(shown: JSON, old_shown: JSON, before: JSON, after: JSON) -> JSON:
         rows = zip(shown, old_shown, before, after, strict=False)
         return [_mark(*row) for row in rows] + shown[len(before) :]
     if isinstance(shown, str) and shown == old_shown and before != after:
-        return f"{shown} (another value {_tag(after)})"
+        return f"{shown} (another value)"
     return shown
-
-
-def _tag(value: JSON) -> str:
-    # Six hex digits tell two values apart and give nothing of them away.
-    return "#" + hashlib.sha256(repr(value).encode()).hexdigest()[:6]

@@ -1,5 +1,7 @@
 """Config issues as lines of text and as JSON, one wording everywhere."""
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 
 from llr.base.jsonio import JSON
@@ -13,10 +15,20 @@ def line(issue: Issue) -> str:
     return f"{level}{issue.path}: {issue.message}{hint}"
 
 
+_STEP = re.compile(r'\.([^.\[]+)|\[(\d+)\]|\[("(?:[^"\\\\]|\\\\.)*")\]')
+
+
+def pointer(path: str) -> str:
+    """Returns a path such as `$.providers[1].baseUrl` as a JSON pointer (RFC 6901), "" for the root."""
+    steps = (plain or index or json.loads(quoted) for plain, index, quoted in _STEP.findall(path))
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
+
+
 def to_json(issue: Issue) -> dict[str, JSON]:
     """Returns the issue as JSON."""
     return {
         "path": issue.path,
+        "pointer": pointer(issue.path),
         "code": issue.code,
         "level": str(issue.level),
         "message": issue.message,
