@@ -15,7 +15,7 @@ def line(issue: Issue) -> str:
     return f"{level}{issue.path}: {issue.message}{hint}"
 
 
-_STEP = re.compile(r'\.([^.\[]+)|\[(\d+)\]|\[("(?:[^"\\\\]|\\\\.)*")\]')
+_STEP = re.compile(r'\.([^.\[]+)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]')
 
 
 def pointer(path: str) -> str:
