@@ -89,6 +89,7 @@ class Books:
         """A stream that broke after it was committed counts against its candidate as if it had broken before."""
         deps, policy = self.deps, self.exchange.route.policy
         now = deps.clock.now()
+        deps.recovered.pop(done.candidate.key, None)
         outcome = Outcome(
             done.candidate.ref,
             done.outcome.attempt,

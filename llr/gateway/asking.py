@@ -35,6 +35,9 @@ class Asker:
         self._call, self._route, self._live, self._deps = call, route, live, deps
         self._deadline_at = deps.clock.monotonic() + route.deadline_s
 
+    def _expired(self) -> bool:
+        return self.left_s() <= 0
+
     def left_s(self) -> float:
         """Returns the seconds until the request's deadline."""
         return self._deadline_at - self._deps.clock.monotonic()
@@ -124,6 +127,10 @@ class Asker:
         first_token_s = self._route.first_token_s
         if first_token_s is not None and first_token_s < limit_s:
             limit_s, what = first_token_s, "the time for a first token"
+        elif not question.stream and limit_s > question.timeouts.connect_s + question.timeouts.first_byte_s:
+            # The head comes in time by the transport's own limits, and a plain body asks for itself: no timer needed.
+            question.expired = self._expired
+            return await attempt(question, self._deps.transport)
         try:
             async with self._deps.clock.timeout(limit_s):
                 return await attempt(question, self._deps.transport)

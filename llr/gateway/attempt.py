@@ -4,11 +4,11 @@ Law: whatever goes wrong comes back as a `Failure` or is the caller's own cancel
 is closed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 from llr.base.clock import Clock
-from llr.base.errors import ErrorKind, Fault, GatewayError
+from llr.base.errors import ErrorKind, Fault, GatewayError, fail
 from llr.base.jsonio import JSON, InvalidJSON, loads
 from llr.base.names import FormatId
 from llr.base.records import dataclass
@@ -126,7 +126,7 @@ class Question:
     """What an attempt asks: the request, and how its answer must be read.
 
     `wire` is the format on the line; `stream` whether the client waits for events; `strict` whether a 2xx body has to
-    be an answer of that format (else anything is handed through).
+    be an answer of that format (else anything is handed through). `expired` is asked while a body is read.
     """
 
     request: OutboundRequest
@@ -137,6 +137,7 @@ class Question:
     timeouts: Timeouts
     provider: str
     pace: "Pace | None" = None
+    expired: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,7 @@ async def _judge(question: Question, source: Source) -> Answer | Failure:
         return await _events(question, source, start)
     if not question.strict and shape is not Shape.JSON:
         return Raw(status, headers, source, start)
-    rest, whole = await source.read(WHOLE_BYTES)
+    rest, whole = await source.read(WHOLE_BYTES, question.expired)
     body = start + rest if rest else start
     if not whole:
         return Raw(status, headers, source, body)
@@ -295,6 +296,8 @@ async def _events(question: Question, source: Source, start: bytes) -> Events | 
                 judged_at = judged_at or pace.clock.monotonic() + pace.window_s
             elif question.stream and (watch.content or size > _HELD_BYTES):
                 return Events(inbound.status, inbound.headers, source, b"".join(held), cutter, watch)
+            if question.expired is not None and question.expired():
+                raise fail(ErrorKind.UPSTREAM_TIMEOUT, "the answer was not complete within the request's deadline")
             if size > _COLLECTED_BYTES:
                 fault = Fault(ErrorKind.UPSTREAM_INVALID, f"the provider's stream is larger than {size} bytes")
                 return Failure(fault, Phase.STREAM, kind=fault.kind, answered=True, headers=inbound.headers)

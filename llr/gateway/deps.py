@@ -107,4 +107,5 @@ class Deps:
     learned: Learned = field(default_factory=Learned)
     calibration: Calibration = field(default_factory=Calibration)
     history: History = field(default_factory=History)
+    recovered: dict[str, float] = field(default_factory=dict)
     memo: dict[str, Any] = field(default_factory=dict)

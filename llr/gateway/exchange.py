@@ -36,6 +36,8 @@ from llr.wire.http import Headers
 log = logging.getLogger("llr.gateway")
 
 _NO_STATE = Snapshot()
+# Successes of one candidate within so short a time clear its record once: the store is asked less under load.
+_RECOVERED_S = 1.0
 _OURS = frozenset((Category.AUTH, Category.FORBIDDEN))
 
 
@@ -235,7 +237,9 @@ class Exchange:
         ops = health_ops(candidate, outcome, verdict, policy=policy, now=now, auxiliary=auxiliary)
         if isinstance(verdict, Commit):
             pins = pin_ops(self._route, candidate, self.need.session, self._state, now=now)
-            ops = pins if self._known_well(candidate) else (*ops, *pins)
+            ops = pins if self._known_well(candidate, now) else (*ops, *pins)
+        else:
+            deps.recovered.pop(candidate.key, None)
         if ops:
             await deps.store.apply(ops, now=now)
         if deps.observe is not ignore:
@@ -275,10 +279,17 @@ class Exchange:
                 self._live.memo[key] = True
                 log.warning("route %s loses %s in translation: %s", self._route.ref, loss.path, loss.why)
 
-    def _known_well(self, candidate: Candidate) -> bool:
-        """Returns whether planning read this candidate's records and found none, so that success clears nothing."""
-        health = self._state.health
-        return self._state is not _NO_STATE and candidate.key not in health and candidate.credential_key not in health
+    def _known_well(self, candidate: Candidate, now: float) -> bool:
+        """Returns whether success clears nothing: planning found no record, or one was cleared a moment ago."""
+        health, recovered = self._state.health, self._deps.recovered
+        if self._state is not _NO_STATE and candidate.key not in health and candidate.credential_key not in health:
+            return True
+        if now < recovered.get(candidate.key, 0.0):
+            return True
+        if len(recovered) > 10_000:
+            recovered.clear()
+        recovered[candidate.key] = now + _RECOVERED_S
+        return False
 
     def _refused(self) -> Refused:
         now = self._deps.clock.now()

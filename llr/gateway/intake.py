@@ -65,7 +65,7 @@ async def read_call(match: Match, request: Request, live: Live, deps: Deps, call
         choices=_choices(payload.value, client),
         tool=tool_of(headers),
         no_fallback=NO_FALLBACK in headers and headers.text(NO_FALLBACK).strip().lower() in _TRUE,
-        tool_types=_tool_types(payload.value) if live.settings.debug_routing or b"web_search" in payload.data else (),
+        tool_types=_tool_types(payload.value) if "tools" in payload.value else (),
     )
     if client is FormatId.GEMINI:
         return _gemini(call, match, query) if match.rest else _unified_gemini(call)

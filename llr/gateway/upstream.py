@@ -1,7 +1,7 @@
 """Reading an upstream's answer: unpacked, bounded, and told apart by what it really is."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 
 from llr.base.clock import Clock
@@ -46,18 +46,6 @@ class Source:
         if self._ahead is not None:
             task, self._ahead = self._ahead, None
             return await task
-        return await self._next()
-
-    async def next_within(self, seconds: float, clock: Clock) -> bytes | None:
-        """Returns as `next`. Raises `TimeoutError` when nothing comes in time; what comes later is not lost."""
-        task = self._ahead or asyncio.ensure_future(self._next())
-        self._ahead = task
-        async with clock.timeout(seconds):
-            await asyncio.wait((task,))
-        self._ahead = None
-        return task.result()
-
-    async def _next(self) -> bytes | None:
         while True:
             if self._pieces is not None:
                 for piece in self._pieces:
@@ -80,8 +68,22 @@ class Source:
                 return chunk
             self._pieces = iter(self._unpacker.feed(chunk))
 
-    async def read(self, limit_bytes: int) -> tuple[bytes, bool]:
-        """Returns the body as far as `limit_bytes`, and whether that was all."""
+    async def next_within(self, seconds: float, clock: Clock) -> bytes | None:
+        """Returns as `next`. Raises `TimeoutError` when nothing comes in time; what comes later is not lost."""
+        task = asyncio.ensure_future(self.next())
+        async with clock.timeout(seconds):
+            try:
+                await asyncio.wait((task,))
+            finally:
+                if not task.done():
+                    self._ahead = task
+        return task.result()
+
+    async def read(self, limit_bytes: int, expired: Callable[[], bool] | None = None) -> tuple[bytes, bool]:
+        """Returns the body as far as `limit_bytes`, and whether that was all.
+
+        Raises `GatewayError(UPSTREAM_TIMEOUT)` when `expired` says so while more is coming.
+        """
         first = await self.next()
         if first is None:
             return b"", True
@@ -92,6 +94,8 @@ class Source:
                 return (first if len(parts) == 1 else b"".join(parts)), True
             parts.append(chunk)
             size += len(chunk)
+            if expired is not None and expired():
+                raise fail(ErrorKind.UPSTREAM_TIMEOUT, "the answer was not complete within the request's deadline")
         return b"".join(parts), False
 
     async def aclose(self) -> None:
