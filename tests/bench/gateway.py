@@ -52,7 +52,7 @@ def config(upstream_port: int, ca_file: str = "") -> dict[str, Any]:
             "id": name,
             "name": name,
             "baseUrl": origin + path,
-            "format": "openai",
+            "format": "openai-chat",
             "apiKey": "bench",
             "models": [{"id": "m"}],
             "metadata": {"llr": extra},
