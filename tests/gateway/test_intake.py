@@ -289,3 +289,32 @@ async def test_a_surprise_is_an_internal_error_with_an_id_and_no_detail(caplog: 
         assert "secret detail" not in heard.body.decode()
         assert play.transport.open == 0
     assert "req_1" in caplog.text
+
+
+class CountingStore(MemoryStore):
+    """A store that counts how often it is written."""
+
+    writes = 0
+
+    async def apply(self, ops: Any, *, now: float) -> tuple[bool, ...]:
+        self.writes += 1
+        return await super().apply(ops, now=now)
+
+
+async def test_successes_in_a_row_clear_a_record_once_and_a_failure_between_is_cleared_again() -> None:
+    store = CountingStore()
+    play = Playbook(doc_for(CHAT, "a"), store=store)
+    play.upstream("a.test").answers(json_reply(CHAT.answer))
+    for _ in range(5):
+        await play.ask("POST", CHAT.path, CHAT.body("any"))
+    assert store.writes == 1
+    play.upstream("a.test").answers(json_reply({"error": {"message": "no"}}, 500))
+    await play.ask("POST", CHAT.path, CHAT.body("any"))
+    assert (await store.everything(now=play.clock.now())).health
+    play.upstream("a.test").answers(json_reply(CHAT.answer))
+    await play.ask("POST", CHAT.path, CHAT.body("any"))
+    assert not (await store.everything(now=play.clock.now())).health
+    await play.clock.advance(2)
+    writes = store.writes
+    await play.ask("POST", CHAT.path, CHAT.body("any"))
+    assert store.writes == writes + 1

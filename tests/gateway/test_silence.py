@@ -221,3 +221,21 @@ async def test_codex_is_kept_awake_in_translated_streams_too() -> None:
         assert heard.body.startswith(b": keep-alive") is bool(before)
         assert {one["response"]["id"] for one in awake} == {json.loads(created.data)["response"]["id"]}
         assert heard.events[-1].event == "response.completed"
+
+
+async def test_a_plain_answer_that_drips_ends_at_the_deadline_too() -> None:
+    spaces: list[Any] = [Wait(100), b" "] * 20
+    comments: list[Any] = [Wait(100), b": x\n\n"] * 20
+    for reply in (
+        Reply(200, [("content-type", "application/json")], [b"{", *spaces]),
+        sse_reply(*CHAT.stream[:2], *comments),
+    ):
+        play = Playbook(doc_for(CHAT, "a"))
+        play.upstream("a.test").answers(reply)
+        asking = await play.open("POST", CHAT.path, CHAT.body("any"))
+        await play.clock.advance(899)
+        assert not asking.done
+        await play.clock.advance(2)
+        heard = await asking.heard()
+        assert heard.status == 504
+        assert play.transport.open == 0
