@@ -17,12 +17,12 @@ import h11
 from llr.base.errors import ErrorKind, GatewayError, fail
 from llr.net.answer import CLOSE_S, close_body, head_event, internal_error
 from llr.net.body import RequestBody
-from llr.net.head import BadHead, head_end, origin_form, persists, request_framing
+from llr.net.head import BadHead, head_end, lowered, origin_form, persists, request_framing
 from llr.net.limits import ServerLimits
 from llr.net.plain import error_body, refusal, trace
 from llr.net.stream import Wire
 from llr.net.watch import NEVER, Watch
-from llr.wire.http import BrokenBody, Handler, Headers, Heartbeat, Request, Response
+from llr.wire.http import BrokenBody, Handler, Heartbeat, Request, Response
 
 log = logging.getLogger("llr.net.server")
 
@@ -219,7 +219,7 @@ class Connection:
             raise BadHead(400, "CONNECT is not offered here")
         body = RequestBody(self._wire, conn, kind, self._body_wait)
         method = event.method.decode("ascii")
-        return conn, Request(method, origin_form(event.target), Headers(list(event.headers)), body, self._peer), body
+        return conn, Request(method, origin_form(event.target), lowered(event), body, self._peer), body
 
     async def _read_head(self) -> bytes:
         """Returns a whole head, or b"" when the client has nothing more to say."""

@@ -14,11 +14,11 @@ import h11
 from llr.base.errors import ErrorKind, fail, faults
 from llr.net.dial import read_head
 from llr.net.framing import BadFraming, Framing, UntilClose, framing_for
-from llr.net.head import UNTIL_CLOSE, BadHead, persists, response_framing
+from llr.net.head import UNTIL_CLOSE, BadHead, lowered, persists, response_framing
 from llr.net.proxy import Proxy
 from llr.net.stream import Stream, Wire
 from llr.net.watch import NEVER, Watch
-from llr.wire.http import Headers, Origin, OutboundRequest, Timeouts
+from llr.wire.http import Origin, OutboundRequest, Timeouts
 
 log = logging.getLogger("llr.net.client")
 
@@ -117,7 +117,7 @@ class Answer:
 
     def __init__(self, upstream: Upstream, response: h11.Response, framing: Framing, settle: "Settle") -> None:
         self.status = response.status_code
-        self.headers = Headers(list(response.headers))
+        self.headers = lowered(response)
         self._upstream = upstream
         self._framing = framing
         self._settle: Settle | None = settle
