@@ -14,6 +14,7 @@ from llr.cli.launch import config_path
 from llr.cli.tailing import POLL_S, added_lines, last_lines
 from llr.control.params import Kind, Param
 from llr.control.report import FAILED, Outcome, refuse
+from llr.daemon.logfile import service_log
 
 PARAMS: tuple[Param, ...] = (
     Param("follow", "Go on as lines are added; Ctrl+C ends.", Kind.BOOL, default=False, short="f"),
@@ -22,7 +23,6 @@ PARAMS: tuple[Param, ...] = (
     Param("file", "Another log file.", Kind.PATH),
     Param("config", "Config file whose activity log is meant.", Kind.PATH),
 )
-SERVICE_LOG = os.path.join("~", ".llm-router", "logs", "router.log")
 
 
 def activity_path(config: str) -> str:
@@ -36,7 +36,7 @@ def activity_path(config: str) -> str:
 def _path(args: Namespace) -> str:
     if args.file:
         return os.path.abspath(str(args.file))
-    return activity_path(config_path(args)) if args.activity else os.path.expanduser(SERVICE_LOG)
+    return activity_path(config_path(args)) if args.activity else service_log()
 
 
 def activity_line(line: str) -> str:

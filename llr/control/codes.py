@@ -75,6 +75,7 @@ COMMAND_CODES: Mapping[str, str] = {
     "reload-failed": "The running gateway could not reload.",
     "resume-failed": "The new process could not take over what the old one left.",
     "start-failed": "The gateway could not start.",
+    "startup": "The service manager refused, or there is none.",
     "starting": "The gateway is still starting.",
     "still-running": "The process did not end, not even by SIGKILL.",
     "subscription-type": "A subscription type is not known.",

@@ -109,7 +109,7 @@ STARTUP_ROWS = (
         (
             Param("watch-config", "Take up changes of the config file while running (default true).", Kind.BOOL),
             Param("watch-binary", "Take up a new program file while running (default true).", Kind.BOOL),
-            Param("require-auth", "Ask every client for the master key.", Kind.BOOL, default=False),
+            Param("require-auth", "Ask every client for the master key (default: as the config says).", Kind.BOOL),
         ),
         examples=(("Install", "llr config startup-install"),),
     ),

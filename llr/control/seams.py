@@ -1,4 +1,4 @@
-"""The parts of the program that operations reach only when one of them asks: probes, catalogue, service manager.
+"""The parts of the program that operations reach only when one of them asks: probes and the catalogue.
 
 Law: imported by name at the moment of use, so that editing a file never loads the network. A part that this build does
 not have refuses with one sentence and exit code 1.
@@ -8,16 +8,15 @@ What the parts offer:
 with the keys that reports use (`ok`, `models`, `workingFormats`, `preferredFormat`, `baseUrlByFormat`, `modelSupport`,
 `endpointMatrix`, `unresolvedModels`, `failureScope`, `warnings`).
 `llr.control.catalogue`: `lookup(name, limit)` with `exact` and `suggestions`, each with `id` and `context_window`.
-`llr.daemon.startup`: `status(env)`, `install(...)`, `uninstall(env)`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass, field
 from llr.control.report import FAILED, refuse
 
 

@@ -1,9 +1,9 @@
 """Operations that ask a provider and write nothing: model discovery and the endpoint × model test."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
+from llr.base.records import replace
 from llr.config.locate import find_provider, get
 from llr.config.migrate import upgrade
 from llr.config.models import model_id

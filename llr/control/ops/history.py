@@ -2,9 +2,9 @@
 
 import os
 import re
-from dataclasses import dataclass
 
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass
 from llr.config.schema import Doc
 from llr.control import configfile
 from llr.control.call import Call

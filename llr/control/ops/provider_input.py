@@ -5,10 +5,10 @@ Law: pure. Checks come in a fixed order, and the first that fails refuses with t
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass
 from llr.config.build_provider import build_provider
 from llr.config.grammar import is_provider_id, posint, slug, url
 from llr.config.lists import loose_list, parse_context_windows
@@ -79,7 +79,8 @@ def read_input(doc: Doc, args: Args) -> Input:
 
 def entry_of(found: Input, old: Doc | None, probe: Mapping[str, Any] | None) -> Doc:
     """Returns the provider entry to merge: one built of the input, keys that the call replaced set to None."""
-    entry = build_provider(found.given, probe)
+    given = found.given if probe is None else {**found.given, **_probed(found.given, probe)}
+    entry = build_provider(given, probe)
     entry["id"], entry["name"] = found.id, found.name
     if probe is None and "format" not in entry and old is None:
         entry |= {"format": "openai", "formats": ["openai"]}
@@ -95,6 +96,12 @@ def entry_of(found: Input, old: Doc | None, probe: Mapping[str, Any] | None) -> 
         entry["apiKeyEnv"] = None
     order = ("id", "name", "baseUrl", "baseUrlByFormat", "format", "formats", "apiKey", "apiKeyEnv", "auth", "headers")
     return {**{key: entry[key] for key in order if key in entry}, **entry}
+
+
+def _probed(given: Doc, probe: Mapping[str, Any]) -> Doc:
+    """Returns the addresses that a probe found to work, and how each takes the key unless the call said how."""
+    names = ("baseUrlByFormat",) if "auth" in given else ("baseUrlByFormat", "authByFormat")
+    return {name: dict(probe[name]) for name in names if probe.get(name)}
 
 
 def _object(value: JSON) -> Doc:

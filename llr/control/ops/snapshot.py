@@ -4,7 +4,7 @@ from llr.base.jsonio import JSON
 from llr.control import listing
 from llr.control.call import Call
 from llr.control.operation import Reading
-from llr.control.ops.startup import status_of
+from llr.control.ops.startup import status_data, status_of
 from llr.control.report import Fields, Items, Outcome, Report, Section, yes
 from llr.control.toolstatus import tool_sections
 from llr.daemon import instance
@@ -54,10 +54,10 @@ def _startup(call: Call) -> tuple[Section, JSON]:
         ("Installed", yes(found.installed)),
         ("Running", yes(found.running)),
         ("Manager", found.manager),
-        ("Service Name", found.service or "(none)"),
+        ("Service Name", found.service_id or "(none)"),
         ("Detail", found.detail),
     )
-    return Fields("Startup", rows), found.data()
+    return Fields("Startup", rows), status_data(found)
 
 
 def _snapshot(call: Call) -> Outcome:

@@ -1,61 +1,63 @@
 """Operations on the service of the operating system that starts the gateway."""
 
-from dataclasses import dataclass
-from importlib.util import find_spec
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from llr.base.jsonio import JSON
 from llr.control import listing
 from llr.control.call import Call
 from llr.control.operation import Reading
-from llr.control.report import Fields, Outcome, Report, refuse, yes
-from llr.control.seams import part
+from llr.control.report import FAILED, Fields, Items, Outcome, Report, Section, refuse, yes
+from llr.daemon import startup
+from llr.daemon.startup import StartupError, Status
 
-MODULE = "llr.daemon.startup"
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Words what a service manager refuses."""
+    try:
+        yield
+    except StartupError as exc:
+        raise refuse("startup", exc.message, exc.fix, exit_code=FAILED) from exc
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What a service manager says of the gateway's service."""
-
-    manager: str
-    service: str
-    installed: bool
-    running: bool
-    file: str
-    detail: str
-
-    def data(self) -> dict[str, JSON]:
-        """Returns the same as JSON."""
-        return {
-            "manager": self.manager,
-            "serviceName": self.service or None,
-            "installed": self.installed,
-            "running": self.running,
-            "serviceFile": self.file or None,
-            "detail": self.detail,
-        }
+def status_data(found: Status) -> dict[str, JSON]:
+    """Returns the state of the service as JSON."""
+    hints: list[JSON] = list(found.hints)
+    return {
+        "manager": found.manager,
+        "serviceName": found.service_id or None,
+        "installed": found.installed,
+        "running": found.running,
+        "serviceFile": found.file_path or None,
+        "detail": found.detail,
+        "hints": hints,
+    }
 
 
 def status_of(call: Call) -> Status:
-    """Returns the state of the service; manager `unsupported` where there is none."""
-    if find_spec(MODULE) is None:
-        return Status("unsupported", "", False, False, "", "OS startup is not in this build yet.")
-    found = part(MODULE, "OS startup").status(call.env)
-    return Status(found.manager, found.service_id, found.installed, found.running, found.file_path, found.detail)
+    """Returns the state of the service; manager `unsupported` where there is none. Raises `Refused`."""
+    with _refusals():
+        return startup.status(call.env)
+
+
+def _outcome(title: str, rows: tuple[tuple[str, str], ...], found: Status, **data: JSON) -> Outcome:
+    notes: tuple[Section, ...] = (Items("Notes", found.hints),) if found.hints else ()
+    report = Report(title, (Fields("Overview", rows), *notes))
+    return Outcome(report=report, data={**status_data(found), **data})
 
 
 def _status(call: Call) -> Outcome:
     found = status_of(call)
     rows = (
         ("Startup Manager", found.manager),
-        ("Service Name", found.service or "(none)"),
+        ("Service Name", found.service_id or "(none)"),
         ("Installed", yes(found.installed)),
         ("Running", yes(found.running)),
-        ("Service File", found.file or "(not created)"),
+        ("Service File", found.file_path or "(not created)"),
         ("Details", found.detail),
     )
-    report = Report("OS Startup Service Status", (Fields("Overview", rows),))
-    return Outcome(report=report, data=found.data())
+    return _outcome("OS Startup Service Status", rows, found)
 
 
 def _install(call: Call) -> Outcome:
@@ -65,53 +67,51 @@ def _install(call: Call) -> Outcome:
         raise refuse("config-not-found", f"Config file not found: {loaded.path}.")
     if config is None or not config.providers:
         raise refuse("no-provider", f"{loaded.path} has no enabled provider.", "See `llr config upsert-provider -h`.")
-    auth = call.args.flag("require_auth")
+    local = config.local_server
+    watch_config, watch_binary = call.args.choice("watch_config"), call.args.choice("watch_binary")
+    require_auth = call.args.choice("require_auth")
+    auth = local.require_auth if require_auth is None else require_auth
     if auth and not config.master_key:
         text = "masterKey is missing while require-auth=true."
         raise refuse("no-master-key", text, "Set one with `llr config set-master-key`.")
-    watch_config = call.args.choice("watch_config") is not False
-    watch_binary = call.args.choice("watch_binary") is not False
-    done = part(MODULE, "OS startup").install(
-        config_path=loaded.path,
-        watch_config=watch_config,
-        watch_binary=watch_binary,
-        require_auth=auth,
-        env=call.env,
-    )
+    with _refusals():
+        found = startup.install(
+            config_path=loaded.path,
+            env=call.env,
+            watch_config=watch_config,
+            watch_binary=watch_binary,
+            require_auth=require_auth,
+        )
+    watch_config = local.watch_config if watch_config is None else watch_config
+    watch_binary = local.watch_binary if watch_binary is None else watch_binary
     rows = (
-        ("Startup Manager", done.manager),
-        ("Service Name", done.service_id),
-        ("Service File", done.file_path),
+        ("Startup Manager", found.manager),
+        ("Service Name", found.service_id),
+        ("Service File", found.file_path),
         ("Start Target", f"llr start --config={loaded.path}"),
         ("Config Hot Reload", "Enabled" if watch_config else "Disabled"),
         ("Binary Auto-Restart", "Enabled" if watch_binary else "Disabled"),
         ("Local API Auth", "Required (Master Key)" if auth else "Disabled"),
     )
-    data: dict[str, JSON] = {
-        "manager": done.manager,
-        "serviceName": done.service_id,
-        "serviceFile": done.file_path,
+    more: dict[str, JSON] = {
+        "changed": found.changed,
         "configFile": loaded.path,
         "watchConfig": watch_config,
         "watchBinary": watch_binary,
         "requireAuth": auth,
     }
-    return Outcome(report=Report("OS Startup Service Installed", (Fields("Overview", rows),)), data=data)
+    return _outcome("OS Startup Service Installed", rows, found, **more)
 
 
 def _uninstall(call: Call) -> Outcome:
-    done = part(MODULE, "OS startup").uninstall(call.env)
+    with _refusals():
+        found = startup.uninstall(call.env)
     rows = (
-        ("Startup Manager", done.manager),
-        ("Service Name", done.service_id),
-        ("Service File", done.file_path),
+        ("Startup Manager", found.manager),
+        ("Service Name", found.service_id),
+        ("Service File", found.file_path),
     )
-    data: dict[str, JSON] = {
-        "manager": done.manager,
-        "serviceName": done.service_id,
-        "serviceFile": done.file_path,
-    }
-    return Outcome(report=Report("OS Startup Service Uninstalled", (Fields("Overview", rows),)), data=data)
+    return _outcome("OS Startup Service Uninstalled", rows, found)
 
 
 STATUS = Reading(_status)
