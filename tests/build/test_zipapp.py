@@ -51,13 +51,16 @@ def test_every_module_has_its_bytecode_beside_it(names: list[str]) -> None:
 
 
 def test_it_is_small(pyz: Path, names: list[str]) -> None:
-    """A line of source costs about 35 bytes, bytecode included; the rest is mostly certificates."""
+    """A line of source costs about 35 bytes, bytecode included; the rest is mostly certificates.
+
+    The aim is 1.5 MB; what is over it is told in the README, and twice the aim fails.
+    """
     with zipfile.ZipFile(pyz) as archive:
         lines = sum(
             archive.read(name).count(b"\n") for name in names if name.startswith("llr/") and name.endswith(".py")
         )
     assert pyz.stat().st_size <= 300_000 + 40 * lines
-    assert pyz.stat().st_size <= 2_000_000
+    assert pyz.stat().st_size <= 3_000_000
 
 
 def test_the_same_bytes_from_another_folder_umask_and_seed(export: Path, tmp_path: Path) -> None:
