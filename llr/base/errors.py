@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
+
+from llr.base.records import dataclass
 
 
 class ErrorKind(StrEnum):

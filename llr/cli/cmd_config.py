@@ -78,8 +78,7 @@ def run(args: Namespace, context: Context) -> Outcome:
     terminal = context.out.stdout.isatty() and not context.out.as_json
     call = Call(args.config or "", Args(values), context.env, _progress(context), terminal)
     if context.prompts.interactive:
-        from dataclasses import replace
-
+        from llr.base.records import replace
         from llr.cli.questions import answered
 
         call = replace(call, args=answered(operation, call, context.prompts))

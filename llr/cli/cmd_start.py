@@ -7,10 +7,10 @@ import time
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from socket import socket as Socket
 
 from llr import __version__
+from llr.base.records import dataclass
 from llr.cli.dispatch import Context
 from llr.cli.launch import SERVING_PARAMS, Launch, builder, make_log
 from llr.cli.preparation import Prepared, prepare
@@ -233,8 +233,7 @@ def notify(env: Mapping[str, str], message: str) -> None:
 
 def _resume(args: Namespace, context: Context, kept: Kept) -> Outcome:
     """Goes on as the parent that an earlier image of this process was."""
-    from dataclasses import replace
-
+    from llr.base.records import replace
     from llr.cli.launch import from_worker_args
 
     launch = from_worker_args(args)

@@ -5,13 +5,13 @@ import logging
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from random import Random
 
 from llr import __version__
 from llr.base.clock import SystemClock
 from llr.base.ids import RandomIds
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass, replace
 from llr.cli import carrierkey
 from llr.cli.configuration import config_facts
 from llr.cli.eventlog import log_observer

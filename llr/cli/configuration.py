@@ -2,9 +2,9 @@
 
 from argparse import Namespace
 from collections.abc import Mapping
-from dataclasses import fields
 
 from llr.base.jsonio import JSON
+from llr.base.records import fields
 from llr.cli.dispatch import Context
 from llr.config import knobs
 from llr.config.migrate import CURRENT_VERSION

@@ -5,8 +5,8 @@ Law: pure. Nothing here knows which commands exist; declarations come in as `Par
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from llr.base.records import dataclass
 from llr.control.params import Kind, Param
 
 TRUE_WORDS = frozenset(("1", "true", "yes", "y", "on"))

@@ -1,9 +1,9 @@
 """What `start` was told, once decided: passed to workers as flags, so that all processes run the same."""
 
 from argparse import Namespace
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from llr.base.records import dataclass
 from llr.control.params import Kind, Param
 from llr.daemon.log import LEVELS, Log
 

@@ -2,9 +2,9 @@
 
 import os
 from argparse import Namespace
-from dataclasses import dataclass, replace
 
 from llr import __version__
+from llr.base.records import dataclass, replace
 from llr.cli.dispatch import Context
 from llr.cli.launch import Launch, config_path
 from llr.config.schema import Config, LocalServer, Settings

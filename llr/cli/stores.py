@@ -1,9 +1,8 @@
 """Which store keeps the routing state of a serving process."""
 
-from dataclasses import dataclass
-
 from llr.base.clock import Clock
 from llr.base.errors import GatewayError
+from llr.base.records import dataclass
 from llr.config.schema import Settings
 from llr.control.report import refuse
 from llr.daemon.channel import Answer, Answerer, Ask

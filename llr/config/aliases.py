@@ -1,8 +1,7 @@
 """Alias entries as written: ids, strategies and targets, before anything is looked up."""
 
-from dataclasses import dataclass
-
 from llr.base.names import AliasId
+from llr.base.records import dataclass
 from llr.config.cursor import Cursor
 from llr.config.grammar import STRATEGIES, STRATEGY_SYNONYMS, is_alias_id
 from llr.config.schema import Alias, AliasTarget

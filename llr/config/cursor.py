@@ -6,9 +6,9 @@ Law: never raises on any JSON value; the coercions are the ones hand-edited file
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass, field, replace
 from llr.config import grammar
 from llr.config.keys import KEYS, known, spellings
 from llr.config.schema import Issue, Level

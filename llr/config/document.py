@@ -6,10 +6,10 @@ Law: key order, unknown keys and the spelling of numbers are kept; written text 
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NoReturn
 
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass
 from llr.config.schema import Doc
 
 # Deeper nesting than any config has, and far from the interpreter's recursion limit.

@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 
+from llr.base.records import dataclass
 from llr.config.schema import Doc, Issue, Parsed
 
 

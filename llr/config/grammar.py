@@ -6,11 +6,11 @@ Law: total functions; a text that does not fit gives None or "", never an except
 import math
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from llr.base.jsonio import JSON
 from llr.base.names import ProviderFormat
+from llr.base.records import dataclass
 
 _SLUG_RUN = re.compile(r"[^a-z0-9]+")
 _PROVIDER_ID = re.compile(r"[a-z][a-z0-9-]*\Z")

@@ -5,7 +5,8 @@ not in this table is a validation warning; a new key is added here in the change
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from llr.base.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ Status, help and the reference print this table; `settings` reads its bounds fro
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from llr.base.records import dataclass
 
 PREFIX = "LLM_ROUTER_"
 

@@ -4,9 +4,9 @@ Law: a reference that leads nowhere is left out with an issue; what remains can 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 
 from llr.base.names import AliasId, ModelRef
+from llr.base.records import dataclass, field, replace
 from llr.config.aliases import AliasEntry, TargetEntry
 from llr.config.cursor import Cursor
 from llr.config.grammar import Direct, ToAlias, parse_ref, split_weight

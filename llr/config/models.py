@@ -1,11 +1,11 @@
 """Model entries of one provider."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from llr.base.jsonio import JSON
 from llr.base.names import ModelRef, ProviderFormat
+from llr.base.records import dataclass
 from llr.config.cursor import Cursor
 from llr.config.grammar import as_format
 from llr.config.limits import read_timeouts

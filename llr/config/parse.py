@@ -6,10 +6,10 @@ is no object gives no config at all.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from llr.base.jsonio import JSON
+from llr.base.records import replace
 from llr.base.redact import Secret
 from llr.config import features
 from llr.config.aliases import read_aliases

@@ -1,10 +1,10 @@
 """Provider entries: each becomes a `Provider`, or none when an error makes it unusable."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from llr.base.jsonio import JSON
 from llr.base.names import ProviderFormat, ProviderId
+from llr.base.records import dataclass
 from llr.base.redact import Secret, scrub
 from llr.config.cursor import Cursor
 from llr.config.grammar import as_format, has_userinfo, is_header_name, is_provider_id, slug, url

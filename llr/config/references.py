@@ -4,9 +4,9 @@ Law: works on a document that the caller owns. A reference that is dropped takes
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass, field
 from llr.config.cursor import Cursor
 from llr.config.grammar import Direct, ToAlias, parse_ref, split_weight
 from llr.config.keys import spellings

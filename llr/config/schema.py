@@ -5,13 +5,13 @@ a wider scope (provider, then root) may still say something.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from llr.base.jsonio import JSON
 from llr.base.names import AliasId, ModelRef, ProviderFormat, ProviderId
+from llr.base.records import dataclass, field
 from llr.base.redact import Secret
 
 # The raw document: what the file holds, unknown keys and order kept.

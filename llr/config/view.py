@@ -4,10 +4,10 @@ For reports and exports. Saving never goes through here: it writes the document,
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from llr.base.jsonio import JSON
+from llr.base.records import asdict
 from llr.config.aliases import read_aliases
 from llr.config.cursor import Cursor
 from llr.config.document import clone

@@ -1,9 +1,9 @@
 """What an operation is called with."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass
 
 # One event of something that takes long: `phase` and what the phase is about.
 Progress = Callable[[Mapping[str, JSON]], None]

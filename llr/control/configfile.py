@@ -10,8 +10,8 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 
+from llr.base.records import dataclass, replace
 from llr.config.document import Document, DocumentError, read_document, write_document
 from llr.config.migrate import CURRENT_VERSION, default_alias, detected_version, upgrade
 from llr.config.parse import parse_config

@@ -7,11 +7,11 @@ needed master key is refused with its reason; any other error is reported and th
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from llr.base.clock import Clock
 from llr.base.names import ProviderId
+from llr.base.records import dataclass
 from llr.config.accept import required_issues
 from llr.config.schema import Config, Issue, Parsed, Provider
 from llr.control.configfile import ConfigSyntaxError, Loaded

@@ -5,10 +5,10 @@ asked for facts in `gather`; `apply` is pure.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeAlias, cast
 
+from llr.base.records import dataclass
 from llr.config.schema import Doc, Parsed
 from llr.control.call import Args, Call
 from llr.control.params import Kind, Param

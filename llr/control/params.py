@@ -1,9 +1,9 @@
 """What a command or an operation may be told: one declaration for parsing, help, completion and the reference."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass
 
 
 class Kind(StrEnum):

@@ -5,10 +5,10 @@ Law: nothing is written when anything is refused. Only errors that the change it
 
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass, replace
 from llr.config.document import write_document
 from llr.config.edit_result import introduced
 from llr.config.locate import EditError

@@ -4,11 +4,11 @@ Law: no I/O and no colour here; a secret is masked before it gets into a report.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeAlias
 
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass, field
 
 OK = 0
 FAILED = 1

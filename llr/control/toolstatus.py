@@ -4,9 +4,9 @@ One row per tool, written by hand in display order; each tool's module adds its 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass
 from llr.control.call import Call
 from llr.control.report import Section
 

@@ -8,11 +8,11 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from secrets import compare_digest
 from urllib.parse import parse_qsl
 
 from llr.base.jsonio import JSON, InvalidJSON, dumps, loads
+from llr.base.records import dataclass, field
 from llr.wire.http import Handler, Request, Response
 
 # sun_path holds 108 bytes on Linux, 104 on macOS; the rest is for the end mark and safety.

@@ -7,9 +7,9 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
 
 from llr.base.jsonio import JSON
+from llr.base.records import asdict, dataclass, replace
 from llr.daemon import process
 
 STATE_FILE = ".llm-router.runtime.json"

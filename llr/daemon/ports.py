@@ -3,8 +3,8 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from llr.base.records import dataclass
 from llr.config.schema import LocalServer
 from llr.daemon.instance import DEFAULT_HOST, DEFAULT_PORT
 

@@ -4,8 +4,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic, sleep
+
+from llr.base.records import dataclass
 
 POLL_S = 0.05
 

@@ -8,9 +8,9 @@ import os
 import socket
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 
 from llr.base.jsonio import JSON
+from llr.base.records import asdict, dataclass
 from llr.daemon.instance import Instance, decode, encode
 
 VARIABLE = "LLM_ROUTER_RESUME"

@@ -4,8 +4,8 @@ import asyncio
 import gc
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
+from llr.base.records import dataclass, field
 from llr.daemon.channel import Answerer
 from llr.net.limits import ServerLimits
 from llr.net.server import Server, serve

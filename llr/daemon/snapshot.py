@@ -8,10 +8,10 @@ its importers at the copy. Children are started from the copy too.
 import os
 import sys
 import zipimport
-from dataclasses import dataclass
 from types import ModuleType
 
 import llr
+from llr.base.records import dataclass
 
 _FD_FOLDER = "/proc/self/fd/"
 _FOLDER_PREFIX = "llr-archive-"

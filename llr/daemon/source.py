@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from llr.base.records import dataclass
 from llr.daemon import snapshot, spawn
 from llr.daemon.snapshot import Snapshot
 from llr.daemon.spawn import Launcher

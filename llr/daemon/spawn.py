@@ -4,7 +4,8 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from llr.base.records import dataclass
 
 PREFLIGHT_S = 10.0
 

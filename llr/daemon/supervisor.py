@@ -9,10 +9,10 @@ import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from llr import __version__
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass
 from llr.daemon import channel, instance, resume, signals, spawn, workers
 from llr.daemon.channel import Answer, Ask, Endpoint
 from llr.daemon.crew import Crew

@@ -1,7 +1,6 @@
 """What a wire format offers, and what its encoders may know about the other side."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -9,6 +8,7 @@ from llr.base.errors import Fault
 from llr.base.ids import IdSource
 from llr.base.jsonio import JSON
 from llr.base.names import FormatId
+from llr.base.records import dataclass, field
 from llr.ir.events import Event
 from llr.ir.loss import Loss
 from llr.ir.request import ChatRequest

@@ -5,11 +5,11 @@ Law: a key hangs on what stays the same in a conversation, never on its last tur
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from llr.base.jsonio import dumps
 from llr.base.names import FormatId
+from llr.base.records import dataclass, replace
 from llr.formats.reading import table, tables, text
 from llr.ir.parts import Message, Part, Role, Text, ToolResult
 from llr.ir.request import ChatRequest, Tool

@@ -7,12 +7,12 @@ import base64
 import binascii
 import hmac
 from collections.abc import Iterable
-from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 from llr.base.jsonio import InvalidJSON, dumps, loads
 from llr.base.names import FormatId
+from llr.base.records import replace
 from llr.formats.base import Meta
 from llr.ir.parts import Message, Part, Reasoning, Seal, ToolCall
 from llr.ir.request import ChatRequest

@@ -5,9 +5,9 @@ Law: pure tables; an effort is never raised above what was asked, a budget is al
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from llr.base.records import dataclass
 from llr.formats.models_rules import LOW_TO_HIGH, MessagesRules
 from llr.formats.reading import integer, table, text
 from llr.ir.request import Thinking

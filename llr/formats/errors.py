@@ -5,11 +5,11 @@ Law: reading never raises; the same failure gets the same kind whether it came a
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from llr.base.errors import ErrorKind, Fault
 from llr.base.jsonio import InvalidJSON, loads
+from llr.base.records import dataclass
 from llr.base.redact import scrub
 from llr.formats import reading
 from llr.wire.http import Headers, RawHeaders

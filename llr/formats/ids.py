@@ -6,10 +6,10 @@ caches hold.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 
 from llr.base.names import FormatId
+from llr.base.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

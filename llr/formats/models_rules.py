@@ -5,8 +5,9 @@ Source: the vendors' model and parameter references; a newer Claude than any row
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
+
+from llr.base.records import dataclass, replace
 
 _CLAUDE = re.compile(
     r"claude-(?:(\d+)(?:[-.](\d{1,2}))?-)?(opus|sonnet|haiku|[a-z]+)(?:-(\d{1,2})(?!\d)(?:[-.](\d{1,2})(?!\d))?)?"

@@ -6,11 +6,11 @@ learned makes `translate.encode` produce the mended body from then on.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from llr.base.errors import ErrorKind, Fault
 from llr.base.names import FormatId
+from llr.base.records import dataclass
 from llr.formats.fields import DROP, LIMIT, PART, RENAME, SCHEMA, apply_learned
 from llr.formats.ids import NINE, CallIds
 from llr.formats.reading import rows, table, tables, text

@@ -4,8 +4,8 @@ Law: what the way there changed is changed back exactly; everything else passes 
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 
+from llr.base.records import replace
 from llr.formats.base import Meta
 from llr.formats.tool_names import AS_TEXT, client_name, split
 from llr.formats.toolforms import unwrapped

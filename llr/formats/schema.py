@@ -5,9 +5,9 @@ is named by its path in the schema.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from llr.base.records import dataclass, field
 from llr.formats.reading import words
 
 # How deep `$ref`s are written out; deeper, or round in a circle, an open object stands for the rest.

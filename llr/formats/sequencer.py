@@ -5,9 +5,9 @@ out when its turn comes; nothing is lost and nothing comes twice.
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass, field
 
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass, field
 from llr.ir.events import Event, PartDelta, PartEnd, PartStart
 from llr.ir.parts import NO_EXTRAS, Extras, Part, Seal
 

@@ -5,8 +5,8 @@ out unchanged.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 
+from llr.base.records import replace
 from llr.ir.events import Event, PartDelta, PartEnd, PartStart
 from llr.ir.parts import Part, Reasoning, Text
 from llr.ir.response import ChatResponse

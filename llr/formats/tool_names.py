@@ -5,10 +5,10 @@ Law: a legal name that is used once is never touched; the same tools give the sa
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 
 from llr.base.names import FormatId
+from llr.base.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

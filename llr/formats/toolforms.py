@@ -4,11 +4,11 @@ Law: what `wrapped` packs, `unwrapped` gives back.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from llr.base.jsonio import InvalidJSON, dumps_text, loads
 from llr.base.names import FormatId
+from llr.base.records import replace
 from llr.ir.parts import ToolKind
 from llr.ir.request import ServerTool, Tool
 

@@ -6,12 +6,12 @@ never overlap (each `PartStart` is followed by its deltas and its `PartEnd` befo
 come while a part is open. Encoders rely on it.
 """
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
 from llr.base.errors import Fault
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass, field
 from llr.ir.parts import NO_EXTRAS, Extras, Opaque, Part, Reasoning, Refusal, Seal, Text, ToolCall
 
 

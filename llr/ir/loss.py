@@ -1,7 +1,8 @@
 """What a translation could not carry."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from llr.base.records import dataclass
 
 
 class LossLevel(StrEnum):

@@ -5,13 +5,13 @@ nothing about the content, so parts are equal whatever it is.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from llr.base.jsonio import JSON
 from llr.base.names import FormatId
+from llr.base.records import dataclass, field
 
 # Luggage: fields one format knows and the intermediate form does not, by the format they came from.
 Extras: TypeAlias = "Mapping[FormatId, Mapping[str, Any]]"

@@ -1,12 +1,12 @@
 """A request for one answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from llr.base.jsonio import JSON
 from llr.base.names import FormatId
+from llr.base.records import dataclass, field
 from llr.ir.parts import NO_EXTRAS, Extras, Message, Part, ToolKind
 
 

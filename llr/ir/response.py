@@ -1,9 +1,9 @@
 """A whole answer, and the way between a stream of events and a whole."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
 
 from llr.base.errors import ErrorKind, GatewayError, fail
+from llr.base.records import dataclass, field, replace
 from llr.ir.events import (
     Event,
     Failed,

@@ -1,7 +1,6 @@
 """What a server grants its clients."""
 
-from dataclasses import dataclass
-
+from llr.base.records import dataclass
 from llr.net.head import MAX_HEAD_BYTES
 
 

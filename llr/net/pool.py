@@ -4,9 +4,9 @@ Law: pure. The client keeps the view true and does what `choose` says.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
+from llr.base.records import dataclass, field
 from llr.wire.http import Origin
 
 

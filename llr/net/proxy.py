@@ -6,10 +6,10 @@ Law: pure. Loopback and link-local origins are never proxied unless the origin i
 import base64
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from llr.base.errors import ErrorKind, fail
+from llr.base.records import dataclass
 from llr.base.redact import Secret
 from llr.wire.http import Origin
 

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from llr.base.names import ProviderFormat
+from llr.base.records import dataclass
 from llr.base.redact import Secret
 from llr.config.schema import AuthKind, AuthSpec, Provider
 from llr.routing.route import Candidate

@@ -4,9 +4,9 @@ Facts come from the vendors' public API references; starter models are only sugg
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from llr.base.names import ProviderFormat
+from llr.base.records import dataclass
 from llr.config.schema import AuthKind, AuthSpec
 
 _OPENAI, _CLAUDE, _GEMINI = ProviderFormat.OPENAI, ProviderFormat.CLAUDE, ProviderFormat.GEMINI

@@ -5,12 +5,12 @@ Law: pure; user-info, fragment and keys never get into an address; a query of th
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote, urlsplit
 
 from llr.base.errors import ErrorKind, fail
 from llr.base.names import FormatId, ProviderFormat
+from llr.base.records import dataclass
 from llr.config.schema import Provider
 from llr.wire.http import Origin
 

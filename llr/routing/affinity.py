@@ -6,9 +6,9 @@ bounded and with an end; a conversation moves only when its candidate fails, is 
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import blake2s
 
+from llr.base.records import dataclass
 from llr.routing.keys import pin_key
 from llr.routing.route import Candidate, Route
 from llr.state.store import Op, Pin, Snapshot

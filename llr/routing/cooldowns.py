@@ -4,9 +4,9 @@ Law: pure; works on everything a store holds, so it also shows what no longer st
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import unquote
 
+from llr.base.records import dataclass
 from llr.routing.health import time_outs
 from llr.state.store import BucketKey, Clear, Health, Op, Release, Snapshot
 

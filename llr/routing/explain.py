@@ -4,10 +4,10 @@ Law: pure; nothing is reserved and no cursor moves. Read the state with `keys_fo
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from llr.base.jsonio import JSON
 from llr.base.names import FormatId, ModelRef, ProviderFormat
+from llr.base.records import dataclass
 from llr.routing.health import Condition, diagnosis
 from llr.routing.limits import layout
 from llr.routing.plan import CONCURRENCY, NO_NEED, QUOTA, Entry, Need, Plan, arrange, plan, weigh

@@ -5,9 +5,9 @@ Law: data only, first matching row wins. The words are what vendors write in err
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from llr.base.errors import ErrorKind
+from llr.base.records import dataclass
 from llr.routing.outcome import Category, Outcome, Phase
 
 # The start of an error body that is searched; what follows is prompt or page more often than reason.

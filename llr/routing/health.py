@@ -4,9 +4,9 @@ Law: pure. Cooldowns belong to (credential, model, reason); failures of the key 
 (credential, reason), so that they stop every model behind that key. A changed key starts with a clean record.
 """
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from llr.base.records import dataclass, replace
 from llr.routing.outcome import Category, Commit, GiveUp, Next, Outcome, Verdict
 from llr.routing.policy import RetryPolicy
 from llr.routing.route import Candidate

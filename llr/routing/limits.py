@@ -5,10 +5,10 @@ Law: pure; windows are UTC and fixed, so every process names the same window the
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
+from llr.base.records import dataclass, replace
 from llr.config.schema import Window
 from llr.routing.health import PROBE_S
 from llr.routing.keys import bucket_key, slot_key, token_bucket_key

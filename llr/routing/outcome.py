@@ -1,11 +1,11 @@
 """What came of one attempt, and what to do next, as values."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
 from llr.base.errors import ErrorKind
 from llr.base.names import ModelRef
+from llr.base.records import dataclass
 
 
 class Phase(StrEnum):

@@ -5,10 +5,10 @@ candidate needs no reading at all, its reservation decides.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from llr.base.errors import ErrorKind, Fault
+from llr.base.records import dataclass, field
 from llr.routing.affinity import pinned, unpin_ops
 from llr.routing.health import HEALTHY, Condition, Diagnosis, diagnosis
 from llr.routing.keys import pin_key

@@ -1,10 +1,10 @@
 """How failures are judged: the numbers and the user's own rules, drawn once from settings and config."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from llr.base.names import ModelRef, ProviderId
+from llr.base.records import dataclass, field
 from llr.config.schema import Config, FailureRule, Settings
 
 _NO_RULES: Mapping[ProviderId, tuple[FailureRule, ...]] = MappingProxyType({})

@@ -5,12 +5,12 @@ an alias down: it is skipped with a reason, and only a name that leaves nothing 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from hashlib import blake2s
 from typing import NamedTuple
 
 from llr.base.errors import ErrorKind, GatewayError, fail
 from llr.base.names import AliasId, FormatId, ModelRef
+from llr.base.records import dataclass, replace
 from llr.config.grammar import Direct, ToAlias, parse_ref
 from llr.config.schema import Alias, AliasTarget, Config, Model, Provider, Settings
 from llr.routing.choose import applying_buckets, unfit, wire_choice

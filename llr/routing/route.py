@@ -1,10 +1,10 @@
 """Routes and candidates as values."""
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from llr.base.names import FormatId, ModelRef, ProviderFormat
+from llr.base.records import dataclass, field
 from llr.config.schema import Bucket, Model, Provider
 from llr.routing.keys import candidate_key, credential_key, route_key
 from llr.routing.policy import DEFAULT_POLICY, RetryPolicy

@@ -5,9 +5,9 @@ Law: pure; no await between looking and writing, so calls of one event loop neve
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
+from llr.base.records import replace
 from llr.state.records import CANDIDATE_TTL_S, MAX_PINS, cleared, expires_at, failed, outlives
 from llr.state.store import (
     BucketKey,

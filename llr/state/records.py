@@ -4,8 +4,8 @@ Law: pure functions of record, operation and instant.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 
+from llr.base.records import replace
 from llr.state.store import Fail, Health, Lease, Op, Probe, Recover, Release, Reserve, Unlease
 
 # No failure may lock a candidate out for longer, whatever an upstream asks for.

@@ -11,10 +11,10 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from queue import SimpleQueue
 from typing import Any, TypeAlias
 
+from llr.base.records import replace
 from llr.state.records import CANDIDATE_TTL_S, MAX_PINS, cleared, expires_at, failed, outlives, undone
 from llr.state.resilient import StoreError
 from llr.state.statefile import decode_health, encode_health

@@ -6,11 +6,11 @@ candidate's state is handed on. Times are whole milliseconds in the file, second
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass, field
 from llr.state.records import cooldown_until
 from llr.state.store import BucketKey, Health
 

@@ -6,9 +6,10 @@ Instants are epoch seconds here; the state file holds milliseconds.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol, TypeAlias
+
+from llr.base.records import dataclass, field
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 

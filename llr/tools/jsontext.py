@@ -5,10 +5,10 @@ Law: pure; every function takes the whole text and returns the whole text. A pat
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass
 
 Path: TypeAlias = "tuple[str | int, ...]"
 _SPACE = " \t\r\n"

@@ -8,8 +8,9 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from llr.base.records import dataclass
 
 Path: TypeAlias = "tuple[str, ...]"
 Scalar: TypeAlias = "str | int | bool"

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from llr.base.jsonio import JSON, dumps
+from llr.base.records import dataclass
 from llr.control.demo.turn import Answer, Failure, Meta, Object, Turn
 
 

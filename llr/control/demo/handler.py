@@ -1,12 +1,12 @@
 """The demo's HTTP side: which path speaks which dialect, and the ways in which a demo model misbehaves."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from llr.base.clock import Clock
 from llr.base.ids import IdSource
 from llr.base.jsonio import InvalidJSON, dumps, loads
+from llr.base.records import dataclass
 from llr.control.demo import catalogue
 from llr.control.demo.anthropic_messages import MESSAGES
 from llr.control.demo.dialect import Dialect

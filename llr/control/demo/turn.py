@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias
 
 from llr.base.jsonio import JSON
+from llr.base.records import dataclass
 from llr.control.demo.sample import sample
 
 Object: TypeAlias = "dict[str, JSON]"
