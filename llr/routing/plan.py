@@ -143,12 +143,19 @@ def weigh(route: Route, laid: Layout, state: Snapshot, now: float) -> list[Entry
     sick, capped = bool(state.health), laid.capped and bool(state.usage or state.leases)
     if not sick and not capped:
         return usual
+    # What is left changes with each request for one candidate, not for all: the others' entries are those of last time.
+    last: list[Entry] = route.memo.setdefault("last_entries", list(usual))
     entries: list[Entry] = []
     for place, entry in enumerate(usual):
         found = diagnosis(entry.candidate, state, now) if sick else HEALTHY
         left = room(laid.gauges[place], laid.slots[place], state) if capped else UNLIMITED
-        changed = found is not HEALTHY or left is not UNLIMITED
-        entries.append(Entry(entry.candidate, found, left) if changed else entry)
+        if found is not HEALTHY:
+            entry = Entry(entry.candidate, found, left)
+        elif left is not UNLIMITED:
+            entry = last[place]
+            if entry.room != left:
+                entry = last[place] = Entry(entry.candidate, HEALTHY, left)
+        entries.append(entry)
     return entries
 
 
