@@ -64,6 +64,7 @@ COMMAND_CODES: Mapping[str, str] = {
     "not-here": "This platform cannot do that.",
     "nothing-runs": "No gateway runs, or it cannot be reached.",
     "os-error": "The operating system refused; the message says what and where.",
+    "plain-http": "A key would travel unencrypted to another machine.",
     "port-in-use": "Something else listens on the port.",
     "probe-failed": "The probe found no endpoint that works with this key and these models.",
     "probe-incomplete": "The probe could not confirm every model.",

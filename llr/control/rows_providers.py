@@ -138,10 +138,14 @@ DIAGNOSTIC_ROWS = (
         "llr.control.ops.contexts:LOOKUP",
         (
             MODELS,
+            Param("refresh-from", "First take the catalogue anew from this file or address; nothing else is fetched."),
             Param(
                 "limit", "Suggestions per model (default 3).", Kind.INT, default=3, minimum=1, maximum=20, loose=True
             ),
         ),
-        examples=(("Two models", "llr config litellm-context-lookup --models=gpt-5.2,claude-sonnet-4-6"),),
+        examples=(
+            ("Two models", "llr config litellm-context-lookup --models=gpt-5.2,claude-sonnet-4-6"),
+            ("A newer catalogue", "llr config litellm-context-lookup --refresh-from=./model_prices.json"),
+        ),
     ),
 )

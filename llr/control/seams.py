@@ -7,7 +7,8 @@ What the parts offer:
 `llr.control.probe`: `async discover(question, progress)` and `async test(question, progress)`, results as JSON objects
 with the keys that reports use (`ok`, `models`, `workingFormats`, `preferredFormat`, `baseUrlByFormat`, `modelSupport`,
 `endpointMatrix`, `unresolvedModels`, `failureScope`, `warnings`).
-`llr.control.catalogue`: `lookup(name, limit)` with `exact` and `suggestions`, each with `id` and `context_window`.
+`llr.control.catalogue`: `lookup(name, limit, config_path)` with `exact` and `suggestions`, each with `id` and
+`context_window`; `async refresh(source, config_path, env)`.
 """
 
 from collections.abc import Mapping

@@ -1,10 +1,11 @@
 """The operation that looks context windows up in the shipped catalogue."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from statistics import median
 from typing import Any
 
 from llr.base.jsonio import JSON
+from llr.control import configfile
 from llr.control.call import Call
 from llr.control.operation import Reading
 from llr.control.pasted import parse_models
@@ -16,28 +17,44 @@ def _catalogue() -> Any:
     return part("llr.control.catalogue", "The context-window catalogue")
 
 
-def context_windows(models: Iterable[str]) -> dict[str, int]:
+def context_windows(models: Iterable[str], config_path: str) -> dict[str, int]:
     """Returns the context windows, in tokens, of the models that the catalogue has by exactly this name."""
     catalogue = _catalogue()
-    found = {name: catalogue.lookup(name, 0).exact for name in models}
+    found = {name: catalogue.lookup(name, 0, config_path).exact for name in models}
     return {name: int(entry.context_window) for name, entry in found.items() if entry and entry.context_window}
 
 
-def _run(call: Call) -> Outcome:
+def _run(call: Call) -> Outcome | Awaitable[Outcome]:
     models, wrong = parse_models(call.args.text("models") or "")
     if wrong:
         raise refuse("model-id", f"models: no model id: {', '.join(wrong)}.")
-    if not models:
+    source = call.args.text("refresh_from")
+    if not models and not source:
         raise refuse("missing-flag", "models is required.", "Say --models=id,id.")
-    catalogue = _catalogue()
+    return _refreshed(call, models, source) if source else _looked_up(call, models, (), {})
+
+
+async def _refreshed(call: Call, models: list[str], source: str) -> Outcome:
+    done = await _catalogue().refresh(source, configfile.resolve_path(call.config_path), call.env)
+    rows = (
+        ("Catalogue File", done.path),
+        ("Models In Catalogue", f"{done.models:,}"),
+        ("Not In The Shipped One", f"{done.new:,}"),
+    )
+    fresh: dict[str, JSON] = {"file": done.path, "models": done.models, "new": done.new}
+    return _looked_up(call, models, rows, {"refreshed": fresh})
+
+
+def _looked_up(call: Call, models: list[str], rows: tuple[tuple[str, str], ...], data: dict[str, JSON]) -> Outcome:
+    catalogue, path = _catalogue(), configfile.resolve_path(call.config_path)
     limit = call.args.whole("limit") or 3
-    found = [(name, catalogue.lookup(name, limit)) for name in models]
-    rows = tuple(_row(name, match) for name, match in found)
+    found = [(name, catalogue.lookup(name, limit, path)) for name in models]
     exact = sum(match.exact is not None for _, match in found)
-    overview = Fields("Overview", (("Queries", str(len(models))), ("Exact Matches", str(exact))))
-    table = Table("Models", ("Query", "Exact Match", "Context Window", "Top Suggestions"), rows)
+    overview = Fields("Overview", (*rows, ("Queries", str(len(models))), ("Exact Matches", str(exact))))
+    columns = ("Query", "Exact Match", "Context Window", "Top Suggestions")
+    table = Table("Models", columns, tuple(_row(name, match) for name, match in found), "No model was asked for.")
     listed: list[JSON] = [_data(name, match) for name, match in found]
-    return Outcome(report=Report("LiteLLM Context Lookup", (overview, table)), data={"queries": listed})
+    return Outcome(report=Report("LiteLLM Context Lookup", (overview, table)), data={"queries": listed, **data})
 
 
 def _window(match: Any) -> int | None:

@@ -11,7 +11,7 @@ from llr.config.edit_providers import remove_provider, rename_provider, upsert_p
 from llr.config.locate import find_provider, get
 from llr.config.parse import parse_config
 from llr.config.schema import Doc, Provider
-from llr.control import listing
+from llr.control import configfile, listing
 from llr.control.call import Args, Call
 from llr.control.operation import Ask, Change, Done, Editing, Facts
 from llr.control.ops import provider_input
@@ -36,7 +36,7 @@ def _gather(call: Call, doc: Doc) -> Facts | Awaitable[Facts]:
     _check_master_key(call.args)
     facts: Facts = {}
     if call.args.flag("fill_model_context_windows"):
-        facts = {"windows": _known_windows(found, doc)}
+        facts = {"windows": _known_windows(found, doc, configfile.resolve_path(call.config_path))}
     return _probed(found, doc, call, facts) if found.probes else facts
 
 
@@ -46,13 +46,13 @@ async def _probed(found: Input, doc: Doc, call: Call, facts: Facts) -> Facts:
     return {**facts, "probe": await probing.probe_input(found, doc, call)}
 
 
-def _known_windows(found: Input, doc: Doc) -> Mapping[str, int]:
+def _known_windows(found: Input, doc: Doc, config_path: str) -> Mapping[str, int]:
     """Returns what the catalogue knows of models that have no context window."""
     before = (find_provider(doc, found.id) or {}).get("models")
     known = _with_window(before) | _with_window(found.given.get("models"))
     wanted = [own for own in found.models if own not in known]
     lookup = part("llr.control.ops.contexts", "The context-window catalogue").context_windows
-    windows: Mapping[str, int] = lookup(wanted)
+    windows: Mapping[str, int] = lookup(wanted, config_path)
     return windows
 
 
