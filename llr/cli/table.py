@@ -127,6 +127,6 @@ BARE_FLAGS = frozenset(
         *("allow-insecure-bind", "detach", "check"),
         *("device-code", "fill-model-context-windows", "enabled", "skip-probe", "set-master-key", "prune-references"),
         *("clear-fallback-targets", "clear-fallbacks", "remove-bucket", "replace-rate-limits", "generate-master-key"),
-        *("print", "create-backup", "follow", "activity", "skip-live-test", "live-test-responses"),
+        *("print", "create-backup", "follow", "activity", "skip-live-test", "live-test-responses", "allow-plain-http"),
     )
 )

@@ -19,6 +19,9 @@ API_KEY = Param("api-key", "The provider's key; - reads it from stdin (arguments
 API_KEY_ENV = Param("api-key-env", "Environment variable that holds the key.", example="OPENROUTER_API_KEY")
 HEADERS = Param("headers", "Further request headers as a JSON object.", Kind.JSON, keep_empty=True)
 MODELS = Param("models", "Model ids.", Kind.LIST, aliases=("model",), example="gpt-5.5,gpt-5-mini")
+PLAIN_HTTP = Param(
+    "allow-plain-http", "Let a probe send the key unencrypted to another machine.", Kind.BOOL, default=False
+)
 PROBE_RPM = Param(
     "probe-rpm",
     "Probe requests per minute (default 30).",
@@ -64,6 +67,7 @@ UPSERT_PARAMS = (
     Param("enabled", "false keeps the provider in the file and does not use it.", Kind.BOOL),
     Param("skip-probe", "Save what the flags say without asking the provider.", Kind.BOOL, default=False),
     PROBE_RPM,
+    PLAIN_HTTP,
     Param("set-master-key", "Store --master-key (default true when it is given).", Kind.BOOL),
     Param("master-key", "Master key of the gateway; - reads it from stdin.", Kind.SECRET),
 )
@@ -108,7 +112,7 @@ PROVIDER_ROWS = (
     ),
 )
 
-_ASKED = (ENDPOINTS, BASE_URL, OPENAI_URL, CLAUDE_URL, API_KEY, API_KEY_ENV, HEADERS)
+_ASKED = (ENDPOINTS, BASE_URL, OPENAI_URL, CLAUDE_URL, API_KEY, API_KEY_ENV, HEADERS, PLAIN_HTTP)
 SAVED = Param("provider-id", "A saved provider, asked with its stored key.", example="openrouter")
 
 DIAGNOSTIC_ROWS = (

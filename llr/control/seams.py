@@ -23,7 +23,10 @@ from llr.control.report import FAILED, refuse
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a probe asks: which endpoints, with which key, about which models. `env` decides about proxies."""
+    """What a probe asks: which endpoints, with which key, about which models. `env` decides about proxies.
+
+    `allow_plain_http` lets the key travel unencrypted to another machine.
+    """
 
     endpoints: tuple[str, ...]
     api_key: str = field(repr=False)
@@ -31,6 +34,7 @@ class Question:
     headers: Mapping[str, JSON] = field(default_factory=dict, repr=False)
     requests_per_minute: int = 30
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    allow_plain_http: bool = False
 
 
 def part(module: str, what: str, instead: str = "") -> Any:

@@ -25,6 +25,7 @@ async def probe_input(found: Input, doc: Doc, call: Call) -> Mapping[str, Any]:
         headers if isinstance(headers, dict) else {},
         probe_rpm(call.args),
         call.env,
+        call.args.flag("allow_plain_http"),
     )
     result: Mapping[str, Any] = await part("llr.control.probe", "Probing", _INSTEAD).test(question, call.progress)
     scope = result.get("failureScope")
@@ -87,4 +88,4 @@ def question_of(call: Call, doc: Doc, endpoints: tuple[str, ...]) -> Question:
     stored = get(entry, "provider", "headers")
     typed = args.text("headers")
     headers = parse_headers(typed) if typed is not None else (stored if isinstance(stored, dict) else {})
-    return Question(asked, key, (), headers, probe_rpm(args), call.env)
+    return Question(asked, key, (), headers, probe_rpm(args), call.env, args.flag("allow_plain_http"))
