@@ -40,6 +40,12 @@ def _operation(tokens: Sequence[str]) -> Operation | None:
     return operation
 
 
+def operation_name(tokens: Sequence[str]) -> str:
+    """Returns the operation's name in full, "" for none and for an unknown one."""
+    operation = find(_named(tokens))
+    return operation.name if operation is not None else ""
+
+
 def params_for(tokens: Sequence[str]) -> tuple[Param, ...]:
     """Returns the flags of the operation that the command line names."""
     operation = _operation(tokens)

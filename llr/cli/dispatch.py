@@ -41,7 +41,8 @@ def dispatch(tokens: Sequence[str]) -> int:
     name = ""
     try:
         name, rest = _route(tokens)
-        outcome = _run(name, rest, env, out)
+        command, name = name, _operation_name(name, rest) if out.as_json else name
+        outcome = _run(command, rest, env, out)
     except Refused as exc:
         outcome = exc.outcome()
     except KeyboardInterrupt:
@@ -92,6 +93,15 @@ def _route(tokens: Sequence[str]) -> tuple[str, list[str]]:
             raise refuse("no-help", f"No help target found: {word}{hint}")
         raise refuse("unknown-command", f"Action not found: router.{word}{hint}", "Run `llr --help` for all of them.")
     return name, rest
+
+
+def _operation_name(name: str, rest: Sequence[str]) -> str:
+    """Returns what the JSON envelope calls this run: the operation of `config`, else the command."""
+    if name != "config":
+        return name
+    from llr.cli.cmd_config import operation_name
+
+    return operation_name(rest) or name
 
 
 def _run(name: str, rest: Sequence[str], env: Mapping[str, str], out: Output) -> Outcome:

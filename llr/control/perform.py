@@ -18,7 +18,6 @@ from llr.config.schema import Doc, Level, Parsed
 from llr.control import configfile
 from llr.control.call import Call
 from llr.control.configfile import ConfigChanged, ConfigRootError, ConfigSyntaxError
-from llr.control.diff import masked_diff
 from llr.control.filelock import LockBusy
 from llr.control.issues import line
 from llr.control.operation import Change, Done, Editing, Facts, Operation, Reading
@@ -108,6 +107,9 @@ def _edit(work: Editing, call: Call) -> Outcome:
         if wanted is not None and wanted != loaded.etag:
             raise ConfigChanged(loaded.path, wanted, loaded.etag)
         new = edit.apply(upgrade(loaded.doc))
+        # Only here: comparing needs modules that a plain report or save does not.
+        from llr.control.diff import masked_diff
+
         diff = masked_diff(configfile.read_doc(loaded.path), new, loaded.path)
         return _finished(work, edit.done(loaded.path, dry_run=True), loaded.etag, diff)
     tag = configfile.edit(call.config_path, edit.apply, if_match=wanted)
