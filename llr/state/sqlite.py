@@ -1,7 +1,7 @@
 """Routing state for the worker processes of one machine: one SQLite file, asked from the event loop itself.
 
-Law: every `apply` runs inside `BEGIN IMMEDIATE`, so no two processes decide on the same count. What is asked in one
-turn of the loop shares one transaction; answers go out after its commit. Failures are `StoreError`.
+Law: every `apply` runs inside `BEGIN IMMEDIATE`, so no two processes decide on the same count. What had to wait
+together shares one transaction; answers go out after its commit. Failures are `StoreError`.
 
 There is no thread for it. A transaction takes some 30 microseconds and waits for no disk; with a thread it would give
 the interpreter away at every statement, and keep the other processes out for as long as it takes to get it back. Where
@@ -80,7 +80,7 @@ class SqliteStore:
         self._make: Callable[[], Tables] = lambda: Tables(self.path, candidate_ttl_s, max_pins)
         self._tables: Tables | None = None
         self._queue: list[_Ticket] = []
-        # Whether a turn is under way: planned, waiting for another process, or opening the file.
+        # Whether a turn is under way: waiting for another process, for its turn, or for the file to be opened.
         self._turning = False
         self._opening: asyncio.Task[None] | None = None
         self._busy_since = 0.0
@@ -130,7 +130,7 @@ class SqliteStore:
         self._queue.append(ticket)
         if not self._turning:
             self._turning = True
-            loop.call_soon(self._turn)
+            self._turn()
         return ticket
 
     def _turn(self) -> None:
