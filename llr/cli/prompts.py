@@ -45,6 +45,13 @@ class Prompts:
             self.say(f"  {at}. {choice}")
         return self._ask(f"{question} ")
 
+    def lines(self, question: str) -> str:
+        """Returns what was typed or pasted, up to an empty line."""
+        found = [self._ask(f"{question} (an empty line ends) ")]
+        while found[-1]:
+            found.append(self._ask(""))
+        return "\n".join(found)
+
     def secret(self, question: str, read: Callable[[str], str]) -> str | None:
         """Returns what was typed without showing it (`read` is `getpass.getpass`), None without a terminal."""
         return read(question).strip() if self.interactive else None

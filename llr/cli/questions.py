@@ -45,7 +45,9 @@ def _doc(call: Call) -> Doc:
 def _asked(ask: Ask, doc: Doc, args: Args, prompts: Prompts) -> Args:
     choices = ask.choices(doc, args) if ask.choices is not None else []
     while True:
-        if ask.secret:
+        if ask.pasted is not None:
+            text = ",".join(ask.pasted(prompts.lines(ask.question)))
+        elif ask.secret:
             text = prompts.secret(f"{ask.question} ", getpass.getpass) or ""
         else:
             text = prompts.text(ask.question, choices)

@@ -61,7 +61,7 @@ class Ask:
     """A question for a person at a terminal, asked when no flag answered it and `when` holds.
 
     `choices` gives the answers to pick from; None lets any text be typed. An answer is needed unless `optional`; an
-    empty one then sets the flags of `empty`.
+    empty one then sets the flags of `empty`. With `pasted` several lines may be typed, and it picks the items out.
     """
 
     param: str
@@ -72,6 +72,7 @@ class Ask:
     many: bool = False
     optional: bool = False
     empty: tuple[tuple[str, object], ...] = ()
+    pasted: Callable[[str], list[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,12 @@ def pasted_models(text: str) -> list[str]:
     return list(dict.fromkeys(token for token in tokens if _is_model(token)))
 
 
+def typed_models(text: str) -> list[str]:
+    """Returns the model ids of what a person typed or pasted: as a flag takes them, or picked out of a log."""
+    listed, wrong = parse_models(text)
+    return pasted_models(text) if wrong or _LOG_LINE.search(text) or _LOG_LIST.search(text) else listed
+
+
 def _is_model(token: str) -> bool:
     if "://" in token or "@" in token or not _PLAIN_MODEL.match(token) or _COUNTING.match(token):
         return False

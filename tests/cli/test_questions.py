@@ -34,15 +34,15 @@ class Person:
         self.screen += question
         return self.secrets.pop(0)
 
-    def runs(self, name: str, *lines: str, yes: bool = False, no_input: bool = False, **flags: Any) -> Outcome:
+    def runs(self, operation: str, /, *lines: str, yes: bool = False, no_input: bool = False, **flags: Any) -> Outcome:
         out = Terminal()
         prompts = Prompts(Terminal("".join(f"{line}\n" for line in lines)), out, yes=yes, no_input=no_input)
         call = Call(str(self.file), Args(flags), {}, terminal=True)
         try:
-            args = answered(OPERATIONS[name], call, prompts)
+            args = answered(OPERATIONS[operation], call, prompts)
         finally:
             self.screen += out.getvalue()
-        return perform(OPERATIONS[name], Call(str(self.file), args, {}, terminal=True))
+        return perform(OPERATIONS[operation], Call(str(self.file), args, {}, terminal=True))
 
     @property
     def doc(self) -> dict[str, Any]:
@@ -107,7 +107,8 @@ def test_nothing_is_asked_of_a_complete_line(person: Person) -> None:
 
 def test_a_new_provider(person: Person) -> None:
     person.secrets = ["sk-typed-0123456789"]
-    person.runs("upsert-provider", "1", "", "Gamma", "https://gamma.example/v1", "g1 g2", skip_probe=True)
+    pasted = ("- g1 on openai @ https://gamma.example/v1: ok", "models=g2[openai]", "done in 3.1s", "")
+    person.runs("upsert-provider", "1", "", "Gamma", "try https://gamma.example/v1", "", *pasted, skip_probe=True)
     found = person.doc["providers"][2]
     assert (found["id"], found["apiKey"], [one["id"] for one in found["models"]]) == (
         "gamma",
@@ -116,6 +117,12 @@ def test_a_new_provider(person: Person) -> None:
     )
     assert "terms" in person.screen
     assert "sk-typed" not in person.screen
+
+
+def test_a_plain_word_is_a_model(person: Person) -> None:
+    line: dict[str, Any] = {"name": "Delta", "api_key_env": "DELTA_KEY", "base_url": "https://d.example", "skip_probe": True}
+    person.runs("upsert-provider", "", "", "grok deepseek", "", **line)
+    assert person.doc["providers"][2]["models"] == [{"id": "grok"}, {"id": "deepseek"}]
 
 
 def test_a_preset_asks_only_for_the_key(person: Person) -> None:

@@ -18,6 +18,7 @@ from llr.control.ops import provider_input
 from llr.control.ops.models import EMPTIED, prunes, removed, renamed
 from llr.control.ops.pick import ASK_NEW_ID, ASK_PROVIDER, provider_ids, required
 from llr.control.ops.provider_input import Input, entry_of, read_input
+from llr.control.pasted import parse_endpoints, typed_models
 from llr.control.report import Fields, Outcome, Report, Section, refuse
 from llr.control.seams import part
 from llr.providers.catalog import VENDORS
@@ -198,14 +199,19 @@ UPSERT_PROVIDER = Editing(
         ),
         Ask("preset", "A vendor's preset (empty for none)?", lambda _doc, _args: list(VENDORS), _needs, optional=True),
         Ask("name", "Provider Friendly Name?", when=_needs),
-        Ask("endpoints", "Endpoints?", when=lambda doc, args: _needs(doc, args) and not _has_url(args)),
+        Ask(
+            "endpoints",
+            "Endpoints?",
+            when=lambda doc, args: _needs(doc, args) and not _has_url(args),
+            pasted=parse_endpoints,
+        ),
         Ask("api_key", "API key (empty: its variable)?", when=_wants_key, secret=True, optional=True),
         Ask(
             "api_key_env",
             "Environment variable that holds the key?",
             when=lambda doc, args: _wants_key(doc, args) and not args.given("api_key") and not args.given("preset"),
         ),
-        Ask("models", "Models?", when=_needs),
+        Ask("models", "Models?", when=_needs, pasted=typed_models),
     ),
     confirm=_upsert_confirm,
 )
