@@ -12,6 +12,8 @@ from llr.formats.reading import words
 
 # How deep `$ref`s are written out; deeper, or round in a circle, an open object stands for the rest.
 REF_DEPTH = 8
+# How many nodes may be written out in all: references that fan out grow with the power of their depth.
+_REF_NODES = 5000
 _MAPS = frozenset(("properties", "patternProperties", "$defs", "definitions", "dependentSchemas"))
 _LISTS = frozenset(("anyOf", "oneOf", "allOf", "prefixItems"))
 _ONES = frozenset(
@@ -27,7 +29,8 @@ class SchemaRule:
     `drop` keywords vanish; `tell` keywords move into the description; `formats` lists the allowed `format` values
     (None: all); `closed` forces `additionalProperties: false` and `all_required` lists every property as required;
     `inline` writes `$ref`s out; `const_enum` writes `const` as `enum`; `one_type` splits a list of types;
-    `object_top` wraps a top-level union; `no_empty` drops `properties: {}`.
+    `object_top` wraps a top-level union; `no_empty` drops `properties: {}`; `closed_bounds` writes the exclusive
+    bounds of integers as inclusive ones.
     """
 
     drop: frozenset[str] = frozenset()
@@ -40,6 +43,7 @@ class SchemaRule:
     one_type: bool = False
     object_top: bool = False
     no_empty: bool = False
+    closed_bounds: bool = False
 
 
 _BOUNDS = words(
@@ -77,7 +81,10 @@ GEMINI = SchemaRule(
     one_type=True,
     object_top=True,
     no_empty=True,
+    closed_bounds=True,
 )
+# Exclusive bound -> the inclusive one that says the same of integers, and how far away it lies.
+_INCLUSIVE = {"exclusiveMinimum": ("minimum", 1), "exclusiveMaximum": ("maximum", -1)}
 
 
 def object_schema(schema: Any) -> dict[str, Any]:
@@ -99,13 +106,18 @@ class _Cleaner:
     rule: SchemaRule
     root: Mapping[str, Any]
     removed: list[str] = field(default_factory=list)
+    written: int = 0
 
     def schema(self, node: Any, path: str, depth: int, refs: tuple[str, ...] = ()) -> Any:
         if not isinstance(node, dict) or depth > 64:
             return node
         rule = self.rule
+        if refs:
+            self.written += 1
         if rule.inline and isinstance(node.get("$ref"), str):
             return self._inlined(node, path, depth, refs)
+        if rule.closed_bounds:
+            node = _closed_bounds(node)
         out: dict[str, Any] = {}
         told: list[str] = []
         same = True
@@ -164,7 +176,7 @@ class _Cleaner:
             out = {**out, "additionalProperties": False}
         if self.rule.all_required and isinstance(out.get("properties"), dict):
             names = list(out["properties"])
-            if out.get("required") != names and set(names) != set(out.get("required") or ()):
+            if out.get("required") != names and set(names) != set(required_names(out)):
                 out = {**out, "required": names}
         return out
 
@@ -172,10 +184,35 @@ class _Cleaner:
         ref = node["$ref"]
         rest = {key: value for key, value in node.items() if key != "$ref"}
         target = _resolve(self.root, ref)
-        if target is None or ref in refs or len(refs) >= REF_DEPTH:
+        if target is None or ref in refs or len(refs) >= REF_DEPTH or self.written > _REF_NODES:
             self.removed.append(f"{path}.$ref")
             return self.schema({"type": "object", **rest}, path, depth + 1, refs)
         return self.schema({**target, **rest}, path, depth + 1, (*refs, ref))
+
+
+def required_names(node: Mapping[str, Any]) -> list[str]:
+    """Returns the names a schema requires, each once, whatever stands there."""
+    named = node.get("required")
+    return list(dict.fromkeys(n for n in named if isinstance(n, str))) if isinstance(named, list) else []
+
+
+def properties_of(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the properties a schema describes, {} for none."""
+    found = node.get("properties")
+    return found if isinstance(found, dict) else {}
+
+
+def _closed_bounds(node: dict[str, Any]) -> dict[str, Any]:
+    """Returns an integer's schema with inclusive bounds; another is the same object."""
+    kind = node.get("type")
+    if not (kind == "integer" or (isinstance(kind, list) and "integer" in kind and "number" not in kind)):
+        return node
+    for exclusive, (inclusive, step) in _INCLUSIVE.items():
+        bound = node.get(exclusive)
+        if isinstance(bound, int) and not isinstance(bound, bool) and inclusive not in node:
+            node = {inclusive if key == exclusive else key: value for key, value in node.items()}
+            node[inclusive] = bound + step
+    return node
 
 
 def _is_object(node: Mapping[str, Any]) -> bool:
@@ -214,16 +251,16 @@ def _object_top(schema: dict[str, Any]) -> dict[str, Any]:
     if not unions:
         return schema
     rest = {key: value for key, value in schema.items() if key not in unions}
-    properties: dict[str, Any] = dict(rest.get("properties") or {})
+    properties: dict[str, Any] = dict(properties_of(rest))
     required: set[str] | None = None
-    needed: set[str] = set(rest.get("required") or ())
+    needed: set[str] = set(required_names(rest))
     for key in unions:
         for branch in schema[key]:
             if not isinstance(branch, dict):
                 continue
-            for name, sub in (branch.get("properties") or {}).items():
+            for name, sub in properties_of(branch).items():
                 properties.setdefault(name, sub)
-            names = set(branch.get("required") or ())
+            names = set(required_names(branch))
             if key == "allOf":
                 needed |= names
             else:

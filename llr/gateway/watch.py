@@ -88,9 +88,11 @@ def read_responses(name: str, value: Mapping[str, Any]) -> Signs:
         response = value.get("response")
         error = response.get("error") if isinstance(response, dict) else None
         return Signs(last=True, fault=stream_fault({"error": error or "the response failed"}))
+    if not isinstance(kind, str):
+        return NOTHING
     if kind in _RESPONSES_END:
         return _DONE_LAST
-    known = isinstance(kind, str) and kind.startswith("response.") and kind not in _RESPONSES_PRELUDE
+    known = kind.startswith("response.") and kind not in _RESPONSES_PRELUDE
     return _CONTENT if known else NOTHING
 
 

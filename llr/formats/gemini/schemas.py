@@ -7,7 +7,7 @@ no `additionalProperties`, enums of strings only, arrays with `items`.
 from typing import Any
 
 from llr.base.jsonio import JSON, dumps_text
-from llr.formats.schema import GEMINI, clean
+from llr.formats.schema import GEMINI, clean, properties_of, required_names
 
 _LISTS = ("anyOf", "oneOf", "allOf")
 _OWN_ONLY = frozenset(("propertyOrdering", "nullable", "example"))
@@ -65,7 +65,8 @@ def _fitted(node: Any, path: str, lost: list[str], depth: int) -> Any:
             name: _fitted(sub, f"{path}.properties.{name}", lost, depth + 1) for name, sub in out["properties"].items()
         }
     if isinstance(out.get("required"), list):
-        out["required"] = [name for name in out["required"] if name in (out.get("properties") or ())]
+        known = properties_of(out)
+        out["required"] = [name for name in required_names(out) if name in known]
         if not out["required"]:
             del out["required"]
     if isinstance(out.get("items"), list):
@@ -81,15 +82,16 @@ def _without_union(out: dict[str, Any], key: str, path: str, lost: list[str]) ->
     branches = [branch for branch in out[key] if isinstance(branch, dict)]
     rest = {name: value for name, value in out.items() if name != key}
     if key == "oneOf":
-        rest["anyOf"] = [*rest.get("anyOf", []), *branches]
+        before = rest.get("anyOf")
+        rest["anyOf"] = [*before, *branches] if isinstance(before, list) else branches
         return rest
     lost.append(path)
     for branch in branches:
         for name, value in branch.items():
             if name == "properties" and isinstance(value, dict):
-                rest["properties"] = {**value, **rest.get("properties", {})}
+                rest["properties"] = {**value, **properties_of(rest)}
             elif name == "required" and isinstance(value, list):
-                rest["required"] = list(dict.fromkeys([*rest.get("required", []), *value]))
+                rest["required"] = list(dict.fromkeys([*required_names(rest), *required_names(branch)]))
             else:
                 rest.setdefault(name, value)
     return rest

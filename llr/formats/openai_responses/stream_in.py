@@ -90,6 +90,7 @@ class StreamDecoder:
         kind = fields.get("type") or event.event
         handler = _HANDLERS.get(kind) if isinstance(kind, str) else None
         if handler is not None:
+            fields["type"] = kind
             handler(self, fields)
         elif fields.get("object") == "response":
             _HANDLERS.get(f"response.{fields.get('status')}", StreamDecoder._begun)(self, {"response": fields})
