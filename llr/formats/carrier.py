@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
-from llr.base.jsonio import InvalidJSON, dumps, loads
+from llr.base.jsonio import JSON, InvalidJSON, dumps, loads
 from llr.base.names import FormatId
 from llr.base.records import replace
 from llr.formats.base import Meta
@@ -25,6 +25,8 @@ _MAC_BYTES = 16
 LIMIT_BYTES = 256 * 1024
 # Where a client's format has no place for a call's own seal, a carrier of reasoning holds it under these names.
 CALL, SEAL = "call", "seal"
+# Thoughts that a client did not ask to see ride on the call they led to: text, seal data, and whether they came first.
+THOUGHTS = "thoughts"
 _LETTERS = {
     FormatId.MESSAGES: "A",
     FormatId.CHAT: "C",
@@ -132,6 +134,16 @@ def worded(seal: Seal | None, own: FormatId, meta: Meta, text: str = "") -> str:
     return pack(out, meta.key) if meta.key else ""
 
 
+def with_thoughts(part: ToolCall, thoughts: Iterable[tuple[Reasoning, bool]], own: FormatId, meta: Meta) -> Seal:
+    """Returns the seal of a call that also holds the thoughts before it; each says whether it came before all else."""
+    held: list[JSON] = []
+    for thought, first in thoughts:
+        text = thought.text or "\n\n".join(thought.summary)
+        held.append([text, outgoing(thought.seal, own, meta, text).data, first])
+    data: dict[str, JSON] = {THOUGHTS: held, SEAL: part.seal.data if part.seal is not None else None}
+    return outgoing(Seal(meta.upstream, data), own, meta, "")
+
+
 def _opened(seal: Seal | None, keys: tuple[bytes, ...]) -> Seal | None:
     if seal is None or not isinstance(seal.data, str) or not is_carrier(seal.data):
         return seal
@@ -162,6 +174,27 @@ def _reunited(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     return tuple(replace(p, seal=kept[p.id]) if isinstance(p, ToolCall) and p.id in kept else p for p in rest)
 
 
+def _rethought(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Returns the parts with the thoughts that rode on calls in their own places again."""
+    out: list[Part] = []
+    start = 0
+    for part in parts:
+        seal = part.seal if isinstance(part, ToolCall) else None
+        data: Any = seal.data if seal is not None else None
+        if seal is None or not isinstance(part, ToolCall) or not isinstance(data, dict) or THOUGHTS not in data:
+            out.append(part)
+        else:
+            for text, held, first in data[THOUGHTS]:
+                place = start if first else len(out)
+                thought = Reasoning(text, (), replace(seal, data=held), not text, at=part.at)
+                out.insert(place, thought)
+                start += first
+            out.append(replace(part, seal=replace(seal, data=data[SEAL]) if data[SEAL] is not None else None))
+        if isinstance(part, ToolCall):
+            start = len(out)
+    return tuple(out)
+
+
 def open_request(request: ChatRequest, keys: tuple[bytes, ...]) -> ChatRequest:
     """Returns `request` with every carrier replaced by the seal in it, and forged or unreadable ones by none."""
     changed = False
@@ -169,7 +202,7 @@ def open_request(request: ChatRequest, keys: tuple[bytes, ...]) -> ChatRequest:
     for message in request.messages:
         parts = tuple(_open_part(part, keys) for part in message.parts)
         if any(new is not old for new, old in zip(parts, message.parts, strict=True)):
-            message, changed = replace(message, parts=_reunited(parts)), True
+            message, changed = replace(message, parts=_rethought(_reunited(parts))), True
         messages.append(message)
     return replace(request, messages=tuple(messages)) if changed else request
 

@@ -28,7 +28,10 @@ def decode_response(body: Mapping[str, JSON]) -> ChatResponse:
 def _thought(part: Reasoning, answer: Answer) -> JSON:
     text = part.text or "\n\n".join(part.summary)
     signed = signature(part.seal, answer.meta, text)
-    if not answer.shows_thoughts or not (text or signed):
+    if not answer.shows_thoughts:
+        answer.hide(part)
+        return None
+    if not (text or signed):
         return None
     out: dict[str, JSON] = {"text": text, "thought": True}
     if signed:

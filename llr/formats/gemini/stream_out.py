@@ -11,6 +11,7 @@ from llr.base.errors import ErrorKind, Fault
 from llr.base.jsonio import JSON, dumps, quote
 from llr.formats import reading
 from llr.formats.base import FaultContext, Meta
+from llr.formats.carrier import with_thoughts
 from llr.formats.foreign import opaque_text
 from llr.formats.gemini import parts_out, usage
 from llr.formats.gemini.faults import fault_event
@@ -50,14 +51,27 @@ def unreadable(name: str) -> Fault:
 class Answer:
     """What a whole answer and a stream share: ids, citations, the parts that come in one piece."""
 
-    __slots__ = ("_citations", "_names", "_texts", "grounding", "ident", "meta", "shows_thoughts", "text")
+    __slots__ = (
+        "_citations",
+        "_names",
+        "_texts",
+        "_told",
+        "grounding",
+        "hidden",
+        "ident",
+        "meta",
+        "shows_thoughts",
+        "text",
+    )
 
     def __init__(self, meta: Meta) -> None:
         self.meta = meta
         self.ident = ""
         self.grounding = Grounding()
         self.shows_thoughts = meta.request.options.thinking.visible is True
+        self.hidden: list[tuple[Reasoning, bool]] = []
         self.text: list[str] = []
+        self._told = False
         self._citations: list[JSON] = []
         self._texts = 0
 
@@ -69,8 +83,14 @@ class Answer:
         """Adds a citation of the open text."""
         self._citations.append(citation)
 
+    def hide(self, part: Reasoning) -> None:
+        """Keeps a thought that is not shown, for the call it may lead to: some vendors want it back with that call."""
+        if self.meta.upstream is not OWN:
+            self.hidden.append((part, not self._told))
+
     def close_text(self) -> None:
         """Books the citations of a text that ends."""
+        self._told = True
         if self._citations:
             self.grounding.add(self._citations, "".join(self.text), self._texts)
             self._citations = []
@@ -85,7 +105,9 @@ class Answer:
         meta = self.meta
         name = split(meta.tool_names.get(part.name, part.name))[1]
         ident = meta.call_ids.get(part.id, part.id) or meta.ids.new("call_")
-        return parts_out.call(name, args, ident, signature(part.seal, meta) if part.seal is not None else "")
+        seal = with_thoughts(part, self.hidden, OWN, meta) if self.hidden else part.seal
+        self.hidden, self._told = [], False
+        return parts_out.call(name, args, ident, signature(seal, meta) if seal is not None else "")
 
     def piece(self, part: Part) -> JSON:
         """Returns a part that comes in one piece, None when this format has no form of it."""
@@ -215,6 +237,7 @@ class StreamEncoder:
                 return self._chunk(dumps({"text": "", "thoughtSignature": signed})) if signed else b""
             case Reasoning():
                 if not self._answer.shows_thoughts:
+                    self._answer.hide(Reasoning("".join(self._pieces), (), item.seal or part.seal))
                     return b""
                 signed = signature(item.seal or part.seal, self._answer.meta, "".join(self._pieces))
                 out: dict[str, JSON] = {"text": "", "thought": True, "thoughtSignature": signed}
