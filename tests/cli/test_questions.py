@@ -120,7 +120,12 @@ def test_a_new_provider(person: Person) -> None:
 
 
 def test_a_plain_word_is_a_model(person: Person) -> None:
-    line: dict[str, Any] = {"name": "Delta", "api_key_env": "DELTA_KEY", "base_url": "https://d.example", "skip_probe": True}
+    line: dict[str, Any] = {
+        "name": "Delta",
+        "api_key_env": "DELTA_KEY",
+        "base_url": "https://d.example",
+        "skip_probe": True,
+    }
     person.runs("upsert-provider", "", "", "grok deepseek", "", **line)
     assert person.doc["providers"][2]["models"] == [{"id": "grok"}, {"id": "deepseek"}]
 
@@ -143,6 +148,22 @@ def test_a_new_alias(person: Person) -> None:
     person.runs("upsert-model-alias", "New alias", "quick", "1", "acme/small@2 1")
     assert person.doc["modelAliases"]["quick"]["strategy"] == "auto"
     assert person.doc["modelAliases"]["quick"]["targets"][0] == {"ref": "acme/small", "weight": 2}
+
+
+def test_the_menu_of_rate_limits(person: Person) -> None:
+    flags: dict[str, Any] = {"provider_id": "acme"}
+    before = person.doc
+    review = person.runs("set-provider-rate-limits", "4", **flags)
+    assert review.report is not None
+    assert (review.report.title, person.doc) == ("Rate-Limit Bucket Review", before)
+    person.runs("set-provider-rate-limits", "1", "Daily", "all", "9", "1 day", **flags)
+    assert person.doc["providers"][0]["rateLimits"][1]["id"] == "daily"
+    edit = person.runs("set-provider-rate-limits", "2", "2", "big", "8", "2w", **flags)
+    assert edit.report is not None
+    assert edit.report.title == "Rate-Limit Bucket Updated: daily"
+    assert person.doc["providers"][0]["rateLimits"][1]["requests"] == 8
+    person.runs("set-provider-rate-limits", "3", "daily", "y", **flags)
+    assert len(person.doc["providers"][0]["rateLimits"]) == 1
 
 
 def test_an_empty_answer_is_asked_again(person: Person) -> None:

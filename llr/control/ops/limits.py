@@ -20,10 +20,20 @@ _INCOMPLETE = (
 )
 
 
+# What a person may want who named only a provider.
+CREATE, EDIT, REMOVE, REVIEW = "Create", "Edit", "Remove", "Review"
+
+
+def _removes(args: Args) -> bool:
+    return args.flag("remove_bucket") or args.text("action") == REMOVE
+
+
 def _set(doc: Doc, args: Args, _facts: Facts) -> Change:
     (owner,) = required(args, "provider_id")
     entry = provider(doc, owner)
-    if args.flag("remove_bucket"):
+    if args.text("action") == REVIEW:
+        return Change(doc, (), {"title": "Rate-Limit Bucket Review"})
+    if _removes(args):
         own = args.text("bucket_id")
         if not own:
             raise refuse("missing-flag", "bucket-id is required when remove-bucket=true.")
@@ -80,6 +90,8 @@ def _direct(args: Args, taken: set[str]) -> Doc:
 
 
 def _title(done: Done) -> str:
+    if done.facts.get("title"):
+        return str(done.facts["title"])
     removed = done.facts.get("removed")
     if removed:
         return f"Rate-Limit Bucket Removed: {removed}"
@@ -108,7 +120,7 @@ def _buckets(config: Config | None, owner: str) -> tuple[Section, list[JSON]]:
 
 
 def _confirm(_doc: Doc, args: Args) -> tuple[str, bool] | None:
-    if args.flag("remove_bucket"):
+    if _removes(args):
         return f"Remove rate-limit bucket '{args.text('bucket_id')}' of '{args.text('provider_id')}'?", False
     if args.flag("replace_rate_limits"):
         return f"Replace all rate-limit buckets of '{args.text('provider_id')}'?", False
@@ -116,7 +128,17 @@ def _confirm(_doc: Doc, args: Args) -> tuple[str, bool] | None:
 
 
 def _wants_bucket(_doc: Doc, args: Args) -> bool:
-    return not (args.flag("remove_bucket") or args.given("rate_limits") or args.flag("replace_rate_limits"))
+    other = args.text("action") in (REMOVE, REVIEW) or args.given("rate_limits") or args.flag("replace_rate_limits")
+    return not (other or _removes(args))
+
+
+def _names_only_provider(_doc: Doc, args: Args) -> bool:
+    typed = any(args.given(name) for name in (*DIRECT, "rate_limits"))
+    return not (typed or args.flag("remove_bucket") or args.flag("replace_rate_limits"))
+
+
+def _wants_id(_doc: Doc, args: Args) -> bool:
+    return _removes(args) or args.text("action") == EDIT
 
 
 SET_RATE_LIMITS = Editing(
@@ -124,7 +146,8 @@ SET_RATE_LIMITS = Editing(
     _report,
     asks=(
         ASK_PROVIDER,
-        Ask("bucket_id", "Which bucket?", bucket_ids, when=lambda _doc, args: args.flag("remove_bucket")),
+        Ask("action", "What?", lambda _doc, _args: [CREATE, EDIT, REMOVE, REVIEW], when=_names_only_provider),
+        Ask("bucket_id", "Which bucket?", bucket_ids, when=_wants_id),
         Ask(
             "bucket_name",
             "Bucket name?",
