@@ -25,7 +25,8 @@ from llr.control.report import FAILED, refuse
 class Question:
     """What a probe asks: which endpoints, with which key, about which models. `env` decides about proxies.
 
-    `allow_plain_http` lets the key travel unencrypted to another machine.
+    Without a key none is sent. `allow_plain_http` lets it travel unencrypted to another machine; `proxy` and `ca_file`
+    are the provider's own.
     """
 
     endpoints: tuple[str, ...]
@@ -35,6 +36,9 @@ class Question:
     requests_per_minute: int = 30
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     allow_plain_http: bool = False
+    max_rate_limit_retries: int = 3
+    proxy: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
 
 
 def part(module: str, what: str, instead: str = "") -> Any:

@@ -26,6 +26,7 @@ async def probe_input(found: Input, doc: Doc, call: Call) -> Mapping[str, Any]:
         probe_rpm(call.args),
         call.env,
         call.args.flag("allow_plain_http"),
+        **_ways(entry),
     )
     result: Mapping[str, Any] = await part("llr.control.probe", "Probing", _INSTEAD).test(question, call.progress)
     scope = result.get("failureScope")
@@ -88,4 +89,13 @@ def question_of(call: Call, doc: Doc, endpoints: tuple[str, ...]) -> Question:
     stored = get(entry, "provider", "headers")
     typed = args.text("headers")
     headers = parse_headers(typed) if typed is not None else (stored if isinstance(stored, dict) else {})
-    return Question(asked, key, (), headers, probe_rpm(args), call.env, args.flag("allow_plain_http"))
+    return Question(asked, key, (), headers, probe_rpm(args), call.env, args.flag("allow_plain_http"), **_ways(entry))
+
+
+def _ways(entry: Doc) -> dict[str, Any]:
+    """Returns the provider's own proxy and CA file, where it has them."""
+    metadata = get(entry, "provider", "metadata")
+    own = metadata.get("llr") if isinstance(metadata, dict) else None
+    ways = own if isinstance(own, dict) else {}
+    named = {"proxy": ways.get("proxy"), "ca_file": ways.get("caFile")}
+    return {name: value for name, value in named.items() if isinstance(value, str) and value}
