@@ -93,9 +93,9 @@ class Life:
         found: dict[str, Any] = json.loads((self.home / "run.json").read_text())
         return found
 
-    def run(self, *args: str) -> "subprocess.CompletedProcess[str]":
+    def run(self, *args: str, stdin: str = "") -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [*self.command, *args], env=self.env, capture_output=True, text=True, timeout=60, check=False
+            [*self.command, *args], env=self.env, input=stdin, capture_output=True, text=True, timeout=60, check=False
         )
 
     def json(self, *args: str) -> dict[str, Any]:
