@@ -1,4 +1,4 @@
-"""Responses calls to providers that only have Chat: told by the refusal, tried once, remembered per model.
+"""Responses and legacy calls to providers that only have Chat: told by the refusal, tried once, remembered per model.
 
 Law: only a missing endpoint or an unknown field of the request is such a refusal; no bad key, limit or failure is.
 """
@@ -21,15 +21,21 @@ _UNKNOWN_FIELD = re.compile(
 )
 
 
+# What the vendor says to a legacy call for a model that has only Chat.
+_CHAT_MODEL = re.compile(r"(?i)chat model|/chat/completions\b")
+
+
 def may_downgrade(candidate: Candidate) -> bool:
-    """Returns whether Responses calls may be tried as Chat: a provider of `openai` has both or only Chat."""
+    """Returns whether calls may be tried as Chat: a provider of `openai` has Chat, and perhaps what was asked."""
+    if candidate.wire is FormatId.COMPLETIONS:
+        return candidate.target is not ProviderFormat.OPENAI_RESPONSES
     responses = candidate.wire is FormatId.RESPONSES and candidate.target is ProviderFormat.OPENAI
     return responses and candidate.model.wire is None
 
 
 def as_learned(candidate: Candidate, deps: Deps) -> Candidate:
     """Returns the candidate with the wire format it is known to understand."""
-    if may_downgrade(candidate) and CHAT_ONLY in deps.learned.of(candidate.ref, FormatId.RESPONSES):
+    if may_downgrade(candidate) and CHAT_ONLY in deps.learned.of(candidate.ref, candidate.wire):
         return as_chat(candidate)
     return candidate
 
@@ -40,7 +46,10 @@ def as_chat(candidate: Candidate) -> Candidate:
 
 
 def says_chat_only(candidate: Candidate, failure: Failure) -> bool:
-    """Returns whether a refusal says that there is no Responses endpoint."""
+    """Returns whether a refusal says that there is no endpoint for this, or none for this model."""
+    legacy = candidate.wire is FormatId.COMPLETIONS
+    if legacy and may_downgrade(candidate) and _CHAT_MODEL.search(failure.excerpt):
+        return failure.status in _NO_ENDPOINT or failure.status == 400
     if not may_downgrade(candidate) or failure.fault.kind is ErrorKind.MODEL_NOT_FOUND:
         return False
     if failure.status in _NO_ENDPOINT:

@@ -7,7 +7,6 @@ Law: nothing reaches the client before an answer is committed; after that nobody
 import logging
 
 from llr.base.errors import ErrorKind, Fault
-from llr.base.names import FormatId
 from llr.base.records import dataclass, replace
 from llr.base.redact import scrub
 from llr.config.schema import ResponsesStoreSpec
@@ -208,12 +207,12 @@ class Exchange:
         asked.candidate = as_learned(asked.candidate, self._deps)
         answer, sent = await self._asker.answer_of(asked.candidate)
         if isinstance(answer, Failure) and says_chat_only(asked.candidate, answer):
-            chat = as_chat(asked.candidate)
+            refused, chat = asked.candidate.wire, as_chat(asked.candidate)
             second, sent_as_chat = await self._asker.answer_of(chat)
             if not isinstance(second, Failure):
                 answer, sent, asked.candidate = second, sent_as_chat, chat
-                if self._deps.learned.add(chat.ref, FormatId.RESPONSES, CHAT_ONLY):
-                    log.warning("%s has no Responses endpoint; from now on it is asked in Chat", chat.ref)
+                if self._deps.learned.add(chat.ref, refused, CHAT_ONLY):
+                    log.warning("%s has no %s endpoint; from now on it is asked in Chat", chat.ref, refused.value)
         try:
             return await self._judged(asked, answer, sent, hold)
         except BaseException:

@@ -67,6 +67,10 @@ class Vendor(BaseHTTPRequestHandler):
         if path.endswith(":countTokens"):
             self.reply(200, b'{"totalTokens": 321}')
             return
+        if path == "/v1/completions":
+            words = "This is a chat model and not supported in the v1/completions endpoint. Use v1/chat/completions."
+            self.reply(404, answers.error(kind, 404, words))
+            return
         wanted = {"m": "/v1/messages", "c": "/v1/chat/completions", "r": "/v1/responses"}
         rules.need(kind == "g" or path.split("?")[0] == wanted[kind], f"no such path: {path}")
         asked = CHECKS[kind](body)

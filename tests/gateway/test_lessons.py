@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from llr.testing import Heard, Playbook, Reply, json_reply, refused, sse_reply
-from tests.gateway.samples import CHAT, CHAT_STREAM, RESPONSES, doc_for
+from tests.gateway.samples import CHAT, CHAT_STREAM, COMPLETIONS, RESPONSES, doc_for
 
 SEARCH: dict[str, Any] = {"tools": [{"type": "web_search_preview"}], "tool_choice": {"type": "web_search_preview"}}
 
@@ -78,6 +78,16 @@ async def test_a_provider_that_speaks_only_responses_is_not_asked_in_chat() -> N
     play.upstream("a.test").answers(json_reply({"error": {"message": "Not Found"}}, 404))
     assert (await ask(play)).status == 404
     assert targets(play) == ["/v1/responses"]
+
+
+async def test_a_legacy_call_to_a_chat_model_is_asked_in_chat_and_remembered() -> None:
+    play = Playbook(doc_for(COMPLETIONS, "a"))
+    words = "This is a chat model and not supported in the v1/completions endpoint. Use v1/chat/completions."
+    play.upstream("a.test").answers(json_reply({"error": {"message": words}}, 404), json_reply(CHAT.answer))
+    for _ in range(2):
+        heard = await play.ask("POST", COMPLETIONS.path, COMPLETIONS.body("any"))
+        assert (heard.status, heard.json["object"]) == (200, "text_completion")
+    assert targets(play) == ["/v1/completions", "/v1/chat/completions", "/v1/chat/completions"]
 
 
 async def test_a_refused_preview_search_is_asked_by_its_final_name() -> None:
