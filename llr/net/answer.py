@@ -4,8 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 
-import h11
-
+from llr.net.head import written
 from llr.net.plain import REASONS, error_body, http_date, trace
 from llr.wire.http import RawHeaders, Response
 
@@ -16,19 +15,25 @@ CLOSE_S = 2.0
 _OURS = frozenset((b"connection", b"content-length", b"transfer-encoding", b"keep-alive", b"upgrade", b"trailer"))
 
 
-def head_event(response: Response, keep: bool) -> h11.Response:
-    """Returns the head of an answer for h11; framing and connection fields are the server's, never the handler's.
+def head_bytes(response: Response, *, keep: bool, chunked: bool) -> bytes:
+    """Returns the head of an answer; framing and connection fields are the server's, never the handler's.
 
-    Raises `h11.LocalProtocolError` on a status or field HTTP forbids.
+    `chunked` is how a body of unknown length goes out. Raises `ValueError` on a status or field HTTP forbids.
     """
+    status = response.status
     headers: RawHeaders = [field for field in response.headers if field[0] not in _OURS]
-    if isinstance(response.body, bytes) and response.status not in (204, 304):
-        headers.append((b"content-length", b"%d" % len(response.body)))
-    if not any(name == b"date" for name, _ in headers):
+    if status not in (204, 304):
+        if isinstance(response.body, bytes):
+            headers.append((b"content-length", b"%d" % len(response.body)))
+        elif chunked:
+            headers.append((b"transfer-encoding", b"chunked"))
+    if b"date" not in dict(headers):
         headers.append((b"date", http_date()))
     if not keep:
         headers.append((b"connection", b"close"))
-    return h11.Response(status_code=response.status, headers=headers, reason=REASONS.get(response.status, b""))
+    if not 200 <= status < 1000:
+        raise ValueError(f"{status} is no status of a final answer")
+    return written(b"HTTP/1.1 %d %b" % (status, REASONS.get(status, b"")), headers)
 
 
 def internal_error() -> Response:

@@ -15,7 +15,7 @@ from typing import Protocol
 import h11
 
 from llr.base.errors import ErrorKind, GatewayError, fail
-from llr.net.answer import CLOSE_S, close_body, head_event, internal_error
+from llr.net.answer import CLOSE_S, close_body, head_bytes, internal_error
 from llr.net.body import RequestBody
 from llr.net.head import BadHead, head_end, lowered, origin_form, persists, request_framing
 from llr.net.limits import ServerLimits
@@ -188,7 +188,7 @@ class Connection:
             return await self._refuse(exc)
         if received is None:
             return False
-        conn, request, body = received
+        request, body, http_1_1 = received
         self._host.requests += 1
         try:
             self._body_end_at = NEVER
@@ -196,14 +196,16 @@ class Connection:
             if self._wire.ended:
                 return False
             response = await self._answer(request)
-            keep = await self._respond(conn, body, request, response)
+            self._chunked = http_1_1
+            keep = await self._respond(body, request, response)
         finally:
             self._host.requests -= 1
         if not keep:
             await self._linger()
         return keep
 
-    async def _receive(self) -> tuple[h11.Connection, Request, RequestBody] | None:
+    async def _receive(self) -> tuple[Request, RequestBody, bool] | None:
+        """Returns a request, its body, and whether the client speaks HTTP/1.1; None when there is no more."""
         head = await self._read_head()
         if not head:
             return None
@@ -219,7 +221,8 @@ class Connection:
             raise BadHead(400, "CONNECT is not offered here")
         body = RequestBody(self._wire, conn, kind, self._body_wait)
         method = event.method.decode("ascii")
-        return conn, Request(method, origin_form(event.target), lowered(event), body, self._peer), body
+        request = Request(method, origin_form(event.target), lowered(event), body, self._peer)
+        return request, body, event.http_version == b"1.1"
 
     async def _read_head(self) -> bytes:
         """Returns a whole head, or b"" when the client has nothing more to say."""
@@ -265,24 +268,23 @@ class Connection:
             log.error("the handler failed: %s %s\n%s", request.method, request.target.partition("?")[0], trace(exc))
             return internal_error()
 
-    async def _respond(self, conn: h11.Connection, body: RequestBody, request: Request, response: Response) -> bool:
+    async def _respond(self, body: RequestBody, request: Request, response: Response) -> bool:
         content = response.body
         keep = body.skip_arrived() and not (response.close or self._host.draining)
-        keep = keep and persists(conn.their_http_version or b"1.0", request.headers.get(b"connection"))
+        keep = keep and self._chunked and persists(b"1.1", request.headers.get(b"connection"))
         try:
             try:
-                event = head_event(response, keep)
-            except h11.LocalProtocolError as exc:
+                head = head_bytes(response, keep=keep, chunked=self._chunked)
+            except ValueError as exc:
                 log.error("the handler's status or header fields cannot be sent\n%s", trace(exc))
                 response = internal_error()
-                event = head_event(response, keep)
-            head = conn.send(event)
+                head = head_bytes(response, keep=keep, chunked=self._chunked)
             empty = request.method == "HEAD" or response.status in (204, 304)
             if isinstance(response.body, bytes):
                 await self._send_bytes(head, b"" if empty else response.body)
             elif empty:
                 await self._send_bytes(head, b"")
-            elif not await self._send_stream(conn, head, response.body, response.heartbeat):
+            elif not await self._send_stream(head, response.body, response.heartbeat):
                 return False
         finally:
             if not isinstance(content, bytes):
@@ -303,12 +305,10 @@ class Connection:
             if wire.full:
                 await self._drain()
 
-    async def _send_stream(
-        self, conn: h11.Connection, head: bytes, content: AsyncIterator[bytes], heartbeat: Heartbeat | None
-    ) -> bool:
+    async def _send_stream(self, head: bytes, content: AsyncIterator[bytes], heartbeat: Heartbeat | None) -> bool:
         """Sends an iterator's bytes; returns whether it ended well. A failure cuts the connection."""
         wire, loop = self._wire, self._loop
-        self._chunked = chunked = conn.their_http_version == b"1.1"
+        chunked = self._chunked
         wire.write(head)
         self._beat = heartbeat
         self._last_out_at = loop.time()

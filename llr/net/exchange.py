@@ -14,7 +14,7 @@ import h11
 from llr.base.errors import ErrorKind, fail, faults
 from llr.net.dial import read_head
 from llr.net.framing import BadFraming, Framing, UntilClose, framing_for
-from llr.net.head import UNTIL_CLOSE, BadHead, lowered, persists, response_framing
+from llr.net.head import UNTIL_CLOSE, BadHead, lowered, persists, request_written, response_framing
 from llr.net.proxy import Proxy
 from llr.net.stream import Stream, Wire
 from llr.net.watch import NEVER, Watch
@@ -40,6 +40,9 @@ _BODY_FAULTS: dict[type[BaseException], ErrorKind] = {
     BadFraming: ErrorKind.UPSTREAM_INVALID,
 }
 
+
+# h11 reads an answer only once it has seen a request; which one says nothing about a head.
+_ASKED = h11.Request(method="POST", target="/", headers=[("host", "upstream"), ("content-length", "0")])
 
 Settle: TypeAlias = "Callable[[Upstream, bool], None]"
 
@@ -218,12 +221,11 @@ async def exchange(upstream: Upstream, request: OutboundRequest, timeouts: Timeo
     `NothingSent` on a stale connection, else `GatewayError` as `Transport.send` has it.
     """
     origin = upstream.origin
-    conn = h11.Connection(h11.CLIENT)
-    head, size = _request_head(conn, request, upstream.proxy)
+    head, size = _request_head(request, upstream.proxy)
     upstream.wait_for("answer", timeouts.first_byte_s)
     try:
         whole = await _send(upstream, head, request.body, size)
-        response, kind = await _read_answer(upstream.stream, conn)
+        response, kind = await _read_answer(upstream.stream)
     except (OSError, BadHead):
         with faults(_HEAD_FAULTS, f"asking {origin.host}:{origin.port}"):
             raise
@@ -239,7 +241,7 @@ async def exchange(upstream: Upstream, request: OutboundRequest, timeouts: Timeo
     return answer
 
 
-def _request_head(conn: h11.Connection, request: OutboundRequest, proxy: Proxy | None) -> tuple[bytes, int]:
+def _request_head(request: OutboundRequest, proxy: Proxy | None) -> tuple[bytes, int]:
     origin = request.origin
     target = request.target
     size = sum(map(len, request.body))
@@ -252,9 +254,8 @@ def _request_head(conn: h11.Connection, request: OutboundRequest, proxy: Proxy |
             headers.append((b"proxy-authorization", proxy.credentials.reveal().encode("ascii")))
     try:
         headers[0] = (b"host", authority(origin))
-        head = conn.send(h11.Request(method=request.method, target=target, headers=headers))
-    except (h11.LocalProtocolError, UnicodeError):
-        # h11's own words quote the field, which may be a key.
+        head = request_written(request.method, target, headers)
+    except ValueError:
         raise fail(
             ErrorKind.CONFIGURATION,
             f"the request to {origin.host} cannot be sent: its path or a header field holds a byte HTTP forbids",
@@ -302,7 +303,9 @@ async def _ready(upstream: Upstream) -> bool:
     return True
 
 
-async def _read_answer(stream: Stream, conn: h11.Connection) -> tuple[h11.Response, int]:
+async def _read_answer(stream: Stream) -> tuple[h11.Response, int]:
+    conn = h11.Connection(h11.CLIENT)
+    conn.send(_ASKED)
     for _ in range(_MAX_INTERIM):
         head = await read_head(stream)
         if not head:

@@ -5,6 +5,8 @@ of that may get past here. A head that passes has one meaning for every HTTP par
 """
 
 import re
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NoReturn
 
 import h11
@@ -20,9 +22,13 @@ CHUNKED = -1
 UNTIL_CLOSE = -2
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_FIELDS = rb"(?:" + _TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n){0,%d}\r\n" % MAX_FIELDS
+_FIELD = _TOKEN + rb":[^\x00-\x08\x0a-\x1f\x7f]*\r\n"
+_FIELDS = rb"(?:" + _FIELD + rb"){0,%d}\r\n" % MAX_FIELDS
 _REQUEST = re.compile(_TOKEN + rb" [\x21-\x7e]+ HTTP/1\.[01]\r\n" + _FIELDS)
 _RESPONSE = re.compile(rb"HTTP/1\.[01] [1-9][0-9]{2}(?: [^\x00-\x08\x0a-\x1f\x7f]*)?\r\n" + _FIELDS)
+_NAME = re.compile(_TOKEN)
+_REQUEST_LINE = re.compile(_TOKEN + rb" [\x21-\x7e]+ HTTP/1\.1")
+_OUTGOING = re.compile(rb"[^\r\n]+\r\n(?:" + _FIELD + rb")*\r\n")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n")
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked[ \t]*\r\n")
 # A control byte, an LF without its CR, a CR without its LF: no later byte can mend these.
@@ -35,6 +41,35 @@ class BadHead(Exception):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+# The names that pass through here are few, and the same with every message.
+@lru_cache(maxsize=1024)
+def _is_name(name: bytes) -> bool:
+    return _NAME.fullmatch(name) is not None
+
+
+def written(first: bytes, fields: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Returns a head ready to send: its first line, then the fields in order.
+
+    Raises `ValueError` for what HTTP forbids; it quotes no field, which may be a key.
+    """
+    head = b"".join([first, b"\r\n", *[b"%b: %b\r\n" % field for field in fields], b"\r\n"])
+    # A value with line ends in it would match as several fields: the count tells.
+    if head.count(b"\r\n") != len(fields) + 2 or _OUTGOING.fullmatch(head) is None:
+        raise ValueError("a header field holds a byte HTTP forbids")
+    for name, _ in fields:
+        if not _is_name(name):
+            raise ValueError("a header field has a name HTTP forbids")
+    return head
+
+
+def request_written(method: str, target: str, fields: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Returns a request's head ready to send. Raises `ValueError` as `written` does."""
+    first = f"{method} {target} HTTP/1.1".encode("ascii")
+    if _REQUEST_LINE.fullmatch(first) is None:
+        raise ValueError("the method or the target holds a byte HTTP forbids")
+    return written(first, fields)
 
 
 def lowered(event: h11.Request | h11.Response) -> Headers:

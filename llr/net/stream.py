@@ -67,6 +67,7 @@ class Wire(asyncio.Protocol):
         "_error",
         "_loop",
         "_mute",
+        "_poll",
         "_stopped",
         "_waiter",
         "ended",
@@ -84,6 +85,7 @@ class Wire(asyncio.Protocol):
         self._drainer: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
         self._mute = False
+        self._poll: Callable[[int], list[tuple[int, int]]] | None = None
         self._stopped = False
         self.full = False
         self.ended = False
@@ -197,8 +199,13 @@ class Wire(asyncio.Protocol):
         """Tells whether an idle connection has ended or holds bytes, also those the loop has not seen yet."""
         if self._data or self.ended or self.lost or self.transport.is_closing():
             return True
-        sock: socket.socket | None = self.transport.get_extra_info("socket")
-        return sock is None or sock.fileno() < 0 or _is_readable(sock.fileno())
+        if self._poll is None:
+            sock: socket.socket | None = self.transport.get_extra_info("socket")
+            if sock is None or sock.fileno() < 0:
+                return True
+            # Made once for each connection; asked before each of its requests, while the transport holds the socket.
+            self._poll = _readable(sock.fileno())
+        return bool(self._poll(0))
 
     def is_closing(self) -> bool:
         """Tells whether the connection is over or about to be."""
@@ -283,12 +290,13 @@ def _probe(sock: socket.socket) -> None:
                 sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-def _is_readable(fd: int) -> bool:
+def _readable(fd: int) -> "Callable[[int], list[tuple[int, int]]]":
+    """Returns what tells, given the milliseconds to wait, whether `fd` has something to read: [] for nothing."""
     if hasattr(select, "poll"):
         poll = select.poll()
         poll.register(fd, select.POLLIN | select.POLLPRI)
-        return bool(poll.poll(0))
-    return bool(select.select([fd], [], [], 0)[0])
+        return poll.poll
+    return lambda wait_ms: [(ready, 0) for ready in select.select([fd], [], [], wait_ms / 1000)[0]]
 
 
 def _is_hung_up(fd: int) -> bool:

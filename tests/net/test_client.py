@@ -232,7 +232,7 @@ async def test_a_stale_connection_is_replaced_when_nothing_had_left(monkeypatch:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         sock.close()
 
-    monkeypatch.setattr("llr.net.stream._is_readable", lambda fd: False)
+    monkeypatch.setattr("llr.net.stream._readable", lambda fd: lambda wait_ms: [])
     with ThreadPoolExecutor(1) as pool:
         async with client() as net:
             first = pool.submit(serve_one)

@@ -13,7 +13,9 @@ from llr.net.head import (
     origin_form,
     persists,
     request_framing,
+    request_written,
     response_framing,
+    written,
 )
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
@@ -234,3 +236,38 @@ def test_what_leaves_a_connection_open_is_what_h11_says(version: bytes, connecti
 )
 def test_targets_become_path_and_query(target: bytes, path: str) -> None:
     assert origin_form(target) == path
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        (b"x", b"a\r\nb: c"),
+        (b"x", b"a\nb"),
+        (b"x", b"a\rb"),
+        (b"x", b"a\x00b"),
+        (b"x\r\ny", b"a"),
+        (b"x y", b"a"),
+        (b"x:", b"a"),
+        (b"", b"a"),
+        (b"x", b"a\r\n\r\nGET / HTTP/1.1"),
+    ],
+)
+def test_a_head_with_two_readings_is_not_written(field: tuple[bytes, bytes]) -> None:
+    with pytest.raises(ValueError, match="forbids"):
+        written(b"HTTP/1.1 200 OK", [(b"a", b"b"), field])
+
+
+@pytest.mark.parametrize(
+    ("method", "target"), [("GET", ""), ("GET", "/a b"), ("G T", "/"), ("GET", "/\r\nx: y"), ("GET", "/\u00e9")]
+)
+def test_a_request_line_with_two_readings_is_not_written(method: str, target: str) -> None:
+    with pytest.raises(ValueError, match="forbids|ascii"):
+        request_written(method, target, [(b"host", b"a")])
+
+
+def test_what_is_written_is_what_h11_writes() -> None:
+    fields = [(b"host", b"a"), (b"x", b"caf\xe9\tb"), (b"x", b""), (b"content-length", b"0")]
+    conn = h11.Connection(h11.CLIENT)
+    assert request_written("POST", "/v1?a=b", fields) == conn.send(
+        h11.Request(method="POST", target="/v1?a=b", headers=fields)
+    )
