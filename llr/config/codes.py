@@ -40,6 +40,7 @@ ISSUE_CODES: Mapping[str, str] = {
     "model-duplicate": "A provider lists a model twice; the first entry counts.",
     "model-formats": "A model works with none of its provider's formats; it cannot be asked.",
     "context-window": "`contextWindow` is no positive number; it is ignored.",
+    "context-window-above-known": "`contextWindow` is more than is documented for the model.",
     "fallback-self": "A model names itself as fallback; that entry is ignored.",
     "fallback-alias": "A fallback is written by a model's alias; write its id.",
     "fallback-unknown": "A fallback is no enabled model; it is kept in the file and ignored.",

@@ -13,9 +13,11 @@ from urllib.parse import urlsplit
 from llr.base.errors import GatewayError
 from llr.base.jsonio import JSON
 from llr.base.records import dataclass
+from llr.config.schema import Config
 from llr.control.disk import SystemDisk
 from llr.control.report import FAILED, Refused, refuse
 from llr.providers.models import Catalogue, Match, ModelFacts, builtin, own_form, read_public
+from llr.providers.windows import lacks_windows, with_known_windows
 
 # LiteLLM's file is 3.5 MB.
 MOST_BYTES = 64 * 1024 * 1024
@@ -49,6 +51,14 @@ def load_or_builtin(config_path: str) -> tuple[Catalogue, str]:
         return load(config_path), ""
     except Refused as exc:
         return builtin(), str(exc)
+
+
+def with_windows(config: Config, config_path: str) -> tuple[Config, str]:
+    """Returns the config with the context windows that only the catalogue knows, and what is wrong with its file."""
+    if not lacks_windows(config):
+        return config, ""
+    catalogue, wrong = load_or_builtin(config_path) if config_path else (builtin(), "")
+    return with_known_windows(config, catalogue), wrong
 
 
 def lookup(name: str, limit: int, config_path: str = "") -> Match:

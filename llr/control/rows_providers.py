@@ -117,6 +117,14 @@ SAVED = Param("provider-id", "A saved provider, asked with its stored key.", exa
 
 DIAGNOSTIC_ROWS = (
     Operation(
+        "list-presets",
+        "List the vendors that upsert-provider knows by name: addresses, formats, key variables, starter models.",
+        "llr.control.ops.presets:LIST",
+        (Param("preset", "Only this vendor.", example="openrouter"),),
+        aliases=("presets",),
+        examples=(("All of them", "llr config presets"), ("One", "llr config list-presets --preset=openrouter")),
+    ),
+    Operation(
         "discover-provider-models",
         "Ask a provider which formats it speaks and which models it lists; nothing is written.",
         "llr.control.ops.diagnostics:DISCOVER",

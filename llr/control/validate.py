@@ -1,7 +1,7 @@
 """The operation `validate`: what is wrong with the config file, without touching it."""
 
 from llr.base.jsonio import JSON
-from llr.config.schema import Config, Level
+from llr.config.schema import Config, Issue, Level
 from llr.control import configfile, issues
 from llr.control.call import Call
 from llr.control.configfile import ConfigSyntaxError, Loaded
@@ -36,7 +36,7 @@ def _unreadable(path: str, exc: ConfigSyntaxError) -> Outcome:
 
 
 def _report(loaded: Loaded, *, strict: bool) -> Outcome:
-    found = loaded.parsed.issues
+    found = (*loaded.parsed.issues, *_above_known(loaded))
     bad = [issue for issue in found if strict or issue.level is Level.ERROR]
     counts = _counts(loaded.parsed.config)
     verdict = f"Failed ({len(bad)} issue{'s' if len(bad) != 1 else ''})" if bad else "Passed"
@@ -65,6 +65,17 @@ def _report(loaded: Loaded, *, strict: bool) -> Outcome:
     }
     sections = (Fields("Overview", rows), Items("Issues", tuple(map(issues.line, found))))
     return Outcome(INVALID if bad else OK, report=Report(TITLE, sections), data=data)
+
+
+def _above_known(loaded: Loaded) -> tuple[Issue, ...]:
+    """Returns what the catalogue of models has against the config; it is read only where a window is stated."""
+    config = loaded.parsed.config
+    if config is None or not any(model.context_window for one in config.providers for model in one.models):
+        return ()
+    from llr.control.catalogue import load_or_builtin
+    from llr.providers.windows import window_issues
+
+    return window_issues(config, load_or_builtin(loaded.path)[0])
 
 
 def _counts(config: Config | None) -> dict[str, JSON]:

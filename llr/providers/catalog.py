@@ -1,6 +1,12 @@
 """Well-known vendors: where they are, how they want the key, what they speak. One row is all a vendor needs.
 
-Facts come from the vendors' public API references; starter models are only suggestions for a first config.
+Facts come from the vendors' public API references (`keys_at` and the host lead there) and, for addresses, from what
+LiteLLM ships for them: litellm/constants.py and litellm/litellm_core_utils/get_llm_provider_logic.py in
+https://github.com/BerriAI/litellm. Cohere: https://docs.cohere.com/docs/compatibility-api. Azure:
+https://learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle. Bedrock:
+https://docs.aws.amazon.com/bedrock/latest/userguide/bedrock-mantle.html.
+Starter models are only suggestions for a first config. An address with a name in braces is a template: whoever takes
+the preset says the address.
 """
 
 from collections.abc import Mapping
@@ -34,6 +40,11 @@ class Vendor:
         """Returns the formats it speaks, the preferred one first."""
         return tuple(self.base_urls)
 
+    @property
+    def template(self) -> str:
+        """Returns the address to fill in, "" where the addresses are usable as they stand."""
+        return next((url for url in self.base_urls.values() if "{" in url), "")
+
 
 _ROWS = (
     Vendor(
@@ -41,7 +52,7 @@ _ROWS = (
         "OpenAI",
         {_OPENAI: "https://api.openai.com/v1"},
         "OPENAI_API_KEY",
-        ("gpt-5.2", "gpt-5-mini", "gpt-4.1"),
+        ("gpt-5.5", "gpt-5.4-mini", "gpt-4.1"),
         keys_at="https://platform.openai.com/api-keys",
     ),
     Vendor(
@@ -57,7 +68,7 @@ _ROWS = (
         "Google Gemini",
         {_GEMINI: "https://generativelanguage.googleapis.com/v1beta"},
         "GEMINI_API_KEY",
-        ("gemini-2.5-pro", "gemini-2.5-flash"),
+        ("gemini-3.1-pro-preview", "gemini-2.5-pro", "gemini-2.5-flash"),
         keys_at="https://aistudio.google.com/apikey",
     ),
     Vendor(
@@ -82,7 +93,7 @@ _ROWS = (
         "Moonshot AI (Kimi)",
         {_CHAT: "https://api.moonshot.ai/v1", _CLAUDE: "https://api.moonshot.ai/anthropic"},
         "MOONSHOT_API_KEY",
-        ("kimi-k2-0905-preview", "kimi-k2-thinking"),
+        ("kimi-k3", "kimi-k2.6"),
         {_CLAUDE: _BEARER},
         "https://platform.moonshot.ai/console/api-keys",
     ),
@@ -91,7 +102,7 @@ _ROWS = (
         "Z.ai (GLM)",
         {_CHAT: "https://api.z.ai/api/paas/v4", _CLAUDE: "https://api.z.ai/api/anthropic"},
         "ZAI_API_KEY",
-        ("glm-4.6", "glm-4.5-air"),
+        ("glm-5.2", "glm-4.5-air"),
         {_CLAUDE: _BEARER},
         "https://z.ai/manage-apikey/apikey-list",
     ),
@@ -109,7 +120,7 @@ _ROWS = (
         "MiniMax",
         {_CHAT: "https://api.minimax.io/v1", _CLAUDE: "https://api.minimax.io/anthropic"},
         "MINIMAX_API_KEY",
-        ("MiniMax-M2",),
+        ("MiniMax-M3", "MiniMax-M2.5"),
         {_CLAUDE: _BEARER},
         "https://platform.minimax.io",
     ),
@@ -129,7 +140,7 @@ _ROWS = (
         "xAI",
         {_OPENAI: "https://api.x.ai/v1"},
         "XAI_API_KEY",
-        ("grok-4", "grok-code-fast-1"),
+        ("grok-4.5", "grok-code-fast-1"),
         keys_at="https://console.x.ai",
     ),
     Vendor(
@@ -137,7 +148,7 @@ _ROWS = (
         "Groq",
         {_CHAT: "https://api.groq.com/openai/v1"},
         "GROQ_API_KEY",
-        ("openai/gpt-oss-120b", "llama-3.3-70b-versatile"),
+        ("openai/gpt-oss-120b", "openai/gpt-oss-20b"),
         keys_at="https://console.groq.com/keys",
     ),
     Vendor(
@@ -145,7 +156,7 @@ _ROWS = (
         "Cerebras",
         {_CHAT: "https://api.cerebras.ai/v1"},
         "CEREBRAS_API_KEY",
-        ("gpt-oss-120b", "qwen-3-coder-480b"),
+        ("gpt-oss-120b", "gemma-4-31b"),
         keys_at="https://cloud.cerebras.ai",
     ),
     Vendor(
@@ -239,6 +250,45 @@ _ROWS = (
         keys_at="https://github.com/settings/personal-access-tokens",
     ),
     Vendor(
+        "cohere",
+        "Cohere",
+        {_CHAT: "https://api.cohere.ai/compatibility/v1"},
+        "COHERE_API_KEY",
+        ("command-a-03-2025", "command-r7b-12-2024"),
+        keys_at="https://dashboard.cohere.com/api-keys",
+    ),
+    Vendor(
+        "sambanova",
+        "SambaNova Cloud",
+        {_CHAT: "https://api.sambanova.ai/v1"},
+        "SAMBANOVA_API_KEY",
+        ("Meta-Llama-3.3-70B-Instruct",),
+        keys_at="https://cloud.sambanova.ai/apis",
+    ),
+    Vendor(
+        "baseten",
+        "Baseten Model APIs",
+        {_CHAT: "https://inference.baseten.co/v1"},
+        "BASETEN_API_KEY",
+        ("openai/gpt-oss-120b",),
+        keys_at="https://app.baseten.co/settings/api_keys",
+    ),
+    Vendor(
+        "azure",
+        "Azure OpenAI (v1 API)",
+        {_OPENAI: "https://{resource}.openai.azure.com/openai/v1"},
+        "AZURE_OPENAI_API_KEY",
+        keys_at="https://portal.azure.com",
+    ),
+    Vendor(
+        "bedrock",
+        "Amazon Bedrock (OpenAI-compatible endpoint)",
+        {_OPENAI: "https://bedrock-mantle.{region}.api.aws/v1"},
+        "AWS_BEARER_TOKEN_BEDROCK",
+        ("openai.gpt-oss-120b",),
+        keys_at="https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys.html",
+    ),
+    Vendor(
         "ollama",
         "Ollama (this machine)",
         {_OPENAI: "http://localhost:11434/v1", _CLAUDE: "http://localhost:11434"},
@@ -250,3 +300,26 @@ _ROWS = (
     Vendor("vllm", "vLLM server (this machine)", {_OPENAI: "http://localhost:8000/v1"}, "", ()),
 )
 VENDORS: Mapping[str, Vendor] = {row.id: row for row in _ROWS}
+
+# Other names under which people look for a vendor.
+ALIASES: Mapping[str, str] = {
+    "claude": "anthropic",
+    "google": "gemini",
+    "kimi": "moonshot",
+    "glm": "zai",
+    "zhipu": "zai",
+    "qwen": "alibaba",
+    "dashscope": "alibaba",
+    "grok": "xai",
+    "hf": "huggingface",
+    "azure-openai": "azure",
+    "aws": "bedrock",
+    "lm-studio": "lmstudio",
+    "llama.cpp": "llamacpp",
+}
+
+
+def find_vendor(name: str) -> Vendor | None:
+    """Returns the vendor of this id or other name, in any case."""
+    wanted = name.strip().lower()
+    return VENDORS.get(ALIASES.get(wanted, wanted))

@@ -88,15 +88,21 @@ class Catalogue:
 
     def _near(self, name: str, limit: int) -> tuple[ModelFacts, ...]:
         words = set(_words(name))
-        ranked: list[tuple[float, int, str]] = []
+        ranked: list[tuple[int, int, int, str]] = []
         for other in self._by_name:
             theirs = set(_words(other))
             # A shared word weighs by its length: "claude" says more than "5".
             shared = sum(len(word) for word in words & theirs)
             if other != name and shared >= 3:
                 every = sum(len(word) for word in words | theirs)
-                ranked.append((-shared / every, len(other), other))
-        return tuple(self._by_name[other] for _, _, other in sorted(ranked)[:limit])
+                ranked.append((-shared, -len(_start(name, other)), every, other))
+        return tuple(self._by_name[other] for _, _, _, other in sorted(ranked)[:limit])
+
+
+def _start(one: str, other: str) -> str:
+    """Returns what two names begin with alike."""
+    same = next((at for at, (left, right) in enumerate(zip(one, other, strict=False)) if left != right), None)
+    return one[:same] if same is not None else min(one, other, key=len)
 
 
 def _words(name: str) -> list[str]:

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from llr.base.jsonio import JSON
 from llr.base.records import replace
 from llr.config.models import model_id
 from llr.config.schema import Config, Issue, Level, Model, Provider
@@ -16,14 +17,24 @@ from llr.providers.models import Catalogue, ModelFacts
 # https://docs.github.com/en/github-models/use-github-models/prototyping-with-ai-models#rate-limits
 _CUTTING = ("models.github.ai", "models.inference.ai.azure.com", "api.githubcopilot.com")
 _TYPES = (None, "standard")
+# Makers of the models they sell: there the catalogue's list prices are what is paid.
+_MAKERS = frozenset(
+    (
+        *("api.openai.com", "api.anthropic.com", "generativelanguage.googleapis.com", "api.deepseek.com"),
+        *("api.x.ai", "api.mistral.ai", "api.moonshot.ai", "api.z.ai", "api.minimax.io"),
+    )
+)
 
 
 def decides_itself(provider: Provider) -> bool:
     """Returns whether the provider serves windows of its own: local and private servers, hosts known to cut them."""
     if provider.type not in _TYPES:
         return True
-    addresses = {provider.base_url, *provider.base_url_by_format.values()} - {""}
-    return any(is_private_host(host) or host in _CUTTING for host in map(_host, addresses))
+    return any(is_private_host(host) or host in _CUTTING for host in _hosts(provider))
+
+
+def _hosts(provider: Provider) -> set[str]:
+    return {_host(one) for one in (provider.base_url, *provider.base_url_by_format.values()) if one}
 
 
 def _host(address: str) -> str:
@@ -44,21 +55,38 @@ def is_private_host(host: str) -> bool:
 
 
 def with_known_windows(config: Config, catalogue: Catalogue) -> Config:
-    """Returns the config with the context windows that only the catalogue knows."""
+    """Returns the config with context windows, and at makers of models with prices, that only the catalogue has."""
     return replace(config, providers=tuple(_provider(one, catalogue) for one in config.providers))
+
+
+def lacks_windows(config: Config) -> bool:
+    """Returns whether a catalogue could add anything: else it need not be read."""
+    return any(
+        not model.context_window
+        for provider in config.providers
+        if not decides_itself(provider)
+        for model in provider.models
+    )
 
 
 def _provider(provider: Provider, catalogue: Catalogue) -> Provider:
     if all(model.context_window for model in provider.models) or decides_itself(provider):
         return provider
-    return replace(provider, models=tuple(_model(one, catalogue) for one in provider.models))
+    hosts = _hosts(provider)
+    sells = bool(hosts) and hosts <= _MAKERS
+    return replace(provider, models=tuple(_model(one, catalogue.lookup(one.id), sells) for one in provider.models))
 
 
-def _model(model: Model, catalogue: Catalogue) -> Model:
-    if model.context_window:
+def _model(model: Model, known: ModelFacts | None, sells: bool) -> Model:
+    if known is None:
         return model
-    known = catalogue.lookup(model.id)
-    return replace(model, context_window=known.context_window) if known and known.context_window else model
+    price = {"input": known.input_price, "cacheRead": known.cached_price, "output": known.output_price}
+    cost: JSON = {name: value for name, value in price.items() if value is not None}
+    return replace(
+        model,
+        context_window=model.context_window or known.context_window,
+        cost=cost if model.cost is None and sells and cost else model.cost,
+    )
 
 
 def window_issues(config: Config, catalogue: Catalogue) -> tuple[Issue, ...]:
@@ -79,7 +107,8 @@ def _issue(config: Config, provider: Provider, model: Model, known: ModelFacts |
         f" {known.context_window:,} tokens that are documented for {known.id}"
     )
     hint = "longer requests may be routed to it and fail there"
-    return Issue(_place(config, provider, model), "context-window-above-known", text, Level.WARNING, hint)
+    place = _place(config, provider, model)
+    return Issue(place, "context-window-above-known", text, Level.WARNING, hint)
 
 
 def _place(config: Config, provider: Provider, model: Model) -> str:

@@ -131,6 +131,7 @@ GOOD: dict[str, Good] = {
         ("runtime", "startup", "config", "tools"),
     ),
     "tool-status": Good(("tool-status",), ("Coding Tool Routing Status", "| http://127.0.0.1:8376"), None, ("tools",)),
+    "list-presets": Good(("list-presets",), ("Vendor Presets", "| openrouter "), None, ("presets",)),
     "new-provider": Good(
         (*NEW, "--endpoints=https://demo.example/v1", "--model-context-windows=m2=128000"),
         ("Provider Saved", "| Demo", "sk-d...6789", "Auto-detection           | Skipped", "128,000"),
@@ -612,6 +613,7 @@ BAD: list[tuple[tuple[str, ...], int, str, str]] = [
         "JSON object",
     ),
     (("test-provider", "--endpoints=https://x.example", "--api-key=k"), 2, "missing-flag", "models is required"),
+    (("list-presets", "--preset=nobody"), 2, "unknown-preset", "Unknown preset 'nobody'"),
     (("litellm-context-lookup",), 2, "missing-flag", "models is required"),
     (("upsert-provider", "--provder-id=x"), 2, "unknown-flag", "did you mean --provider-id?"),
     (("upsert-provdier",), 2, "unknown-operation", "did you mean upsert-provider?"),

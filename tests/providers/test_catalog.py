@@ -7,12 +7,20 @@ import pytest
 
 from llr.base.names import ProviderFormat
 from llr.config.parse import parse_config
-from llr.providers.catalog import VENDORS, Vendor
+from llr.providers.catalog import ALIASES, VENDORS, Vendor, find_vendor
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len(VENDORS) >= 20
-    assert {"openai", "anthropic", "gemini", "openrouter", "ollama"} <= set(VENDORS)
+    assert len(VENDORS) >= 30
+    assert {"openai", "anthropic", "gemini", "openrouter", "ollama", "azure", "bedrock", "cohere"} <= set(VENDORS)
+
+
+def test_other_names_lead_to_vendors() -> None:
+    assert not set(ALIASES) & set(VENDORS)
+    assert all(find_vendor(name) is VENDORS[target] for name, target in ALIASES.items())
+    assert find_vendor("OpenRouter") is VENDORS["openrouter"]
+    assert find_vendor("nobody") is None
+    assert [vendor.id for vendor in VENDORS.values() if vendor.template] == ["azure", "bedrock"]
 
 
 @pytest.mark.parametrize("vendor", VENDORS.values(), ids=lambda vendor: vendor.id)
@@ -25,7 +33,7 @@ def test_a_row_makes_a_provider_without_issues(vendor: Vendor) -> None:
         "id": vendor.id,
         "name": vendor.name,
         "formats": [one.value for one in vendor.formats],
-        "baseUrlByFormat": {one.value: url for one, url in vendor.base_urls.items()},
+        "baseUrlByFormat": {one.value: re.sub(r"\{\w+\}", "x", url) for one, url in vendor.base_urls.items()},
         "authByFormat": {one.value: {"type": spec.kind.value} for one, spec in (vendor.auth or {}).items()},
         "apiKeyEnv": vendor.key_env or "NONE",
         "models": list(vendor.models or ("some-model",)),

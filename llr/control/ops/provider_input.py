@@ -18,7 +18,7 @@ from llr.config.schema import Doc
 from llr.control.call import Args
 from llr.control.pasted import parse_endpoints, parse_models
 from llr.control.report import FAILED, refuse
-from llr.providers.catalog import VENDORS, Vendor
+from llr.providers.catalog import VENDORS, Vendor, find_vendor
 from llr.providers.prepare import DEFAULT_USER_AGENT
 
 SUBSCRIPTIONS = ("chatgpt-codex", "claude-code")
@@ -116,7 +116,7 @@ def _vendor(args: Args) -> Vendor | None:
     wanted = args.text("preset")
     if wanted is None:
         return None
-    found = VENDORS.get(wanted.lower())
+    found = find_vendor(wanted)
     if found is None:
         from llr.routing.suggest import suggestions
 
@@ -149,7 +149,10 @@ def _connection(args: Args, entry: Doc, vendor: Vendor | None) -> Doc:
         text = args.text(flag)
         if text:
             by_format[name] = (parse_endpoints(text) or [text])[0]
-    if vendor is not None and not bare and not by_format:
+    if vendor is not None and vendor.template and not bare and not by_format and not endpoints_known(entry):
+        text = f"The preset '{vendor.id}' needs your own address."
+        raise refuse("missing-flag", text, f"Say --base-url={vendor.template}, filled in.")
+    if vendor is not None and not vendor.template and not bare and not by_format:
         by_format = {str(name): address for name, address in vendor.base_urls.items()}
         given |= {"format": vendor.formats[0].value, "formats": [name.value for name in vendor.formats]}
         if len(by_format) == 1:
@@ -167,6 +170,11 @@ def _connection(args: Args, entry: Doc, vendor: Vendor | None) -> Doc:
     if by_format:
         given["baseUrlByFormat"] = by_format
     return {**given, **_secrets(args, entry, vendor), **_headers(args, entry)}
+
+
+def endpoints_known(entry: Doc) -> bool:
+    """Returns whether the entry has an address already."""
+    return bool(get(entry, "provider", "baseUrl") or get(entry, "provider", "baseUrlByFormat"))
 
 
 def _secrets(args: Args, entry: Doc, vendor: Vendor | None) -> Doc:

@@ -21,7 +21,7 @@ from llr.control.ops.provider_input import Input, entry_of, read_input
 from llr.control.pasted import parse_endpoints, typed_models
 from llr.control.report import Fields, Outcome, Report, Section, refuse
 from llr.control.seams import part
-from llr.providers.catalog import VENDORS
+from llr.providers.catalog import VENDORS, find_vendor
 
 
 def _check_master_key(args: Args) -> str | None:
@@ -171,7 +171,7 @@ def _needs(doc: Doc, args: Args) -> bool:
 
 
 def _wants_key(doc: Doc, args: Args) -> bool:
-    vendor = VENDORS.get(args.text("preset") or "")
+    vendor = find_vendor(args.text("preset") or "")
     keyless = args.text("auth") == "none" or (vendor is not None and not vendor.key_env)
     return _is_new(doc, args) and not args.given("api_key_env") and not keyless
 
