@@ -1,9 +1,9 @@
 """Records: the standard library's dataclasses as far as this program uses them, made without compiling anything.
 
-`dataclass(frozen=True, slots=True)` of the standard library compiles six methods, 0.6 ms for each class; a short command
-imports a hundred of them and makes instances of ten. Here nothing is compiled but `__init__`, and that when the first
-instance is made. To a type checker these *are* the standard library's, so what differs must fail: only `frozen` and
-`slots` are known, a record has no record among its bases, and every field is an argument.
+`dataclass(frozen=True, slots=True)` of the standard library compiles six methods, 0.6 ms for each class, and a short
+command imports a hundred of them to make instances of ten. Here nothing is compiled but `__init__`, and that when the
+first instance is made. To a type checker these *are* the standard library's, so what differs must fail: only `frozen`
+and `slots` are known, a record has no record among its bases, and every field is an argument.
 """
 
 import sys

@@ -14,7 +14,6 @@ from llr.base.records import dataclass
 from llr.cli.dispatch import Context
 from llr.cli.launch import SERVING_PARAMS, Launch, builder, make_log
 from llr.cli.preparation import Prepared, prepare
-from llr.cli.table import COMMANDS
 from llr.control.params import Kind, Param
 from llr.control.report import FAILED, Outcome, Refused, refuse
 from llr.daemon import channel, instance, listener, ports, resume, source
@@ -24,15 +23,17 @@ from llr.daemon.log import Log
 from llr.daemon.ports import Address
 from llr.daemon.resume import Kept, Plan
 from llr.daemon.source import Source
+from llr.daemon.spawn import READY_FD
 from llr.daemon.supervisor import Hold, StartFailed, Supervisor
 
 PARAMS: tuple[Param, ...] = (
     *SERVING_PARAMS,
     Param("allow-insecure-bind", "Listen beyond this machine without a master key.", Kind.BOOL, default=False),
     Param("quiet", "Print no summary on start.", Kind.BOOL, default=False),
+    Param("detach", "Serve in the background; returns once the gateway is ready.", Kind.BOOL, default=False),
+    Param("here", "Serve from this command even though a startup service is installed.", Kind.BOOL, default=False),
+    Param("managed", "Set by a startup service that has no environment.", Kind.BOOL, default=False, hidden=True),
 )
-
-READY_FD = "LLM_ROUTER_READY_FD"
 
 Announce = Callable[[Supervisor], Awaitable[None]]
 
@@ -55,14 +56,33 @@ def run(args: Namespace, context: Context) -> Outcome:
         return _resume(args, context, kept)
     if args.workers > 1 and sys.platform == "win32":
         raise refuse("no-workers", "Windows cannot share a socket between processes.", "Leave --workers out.")
+    for_service = _for_service(args, context)
+    if args.detach and not for_service:
+        from llr.cli import detaching
+
+        return detaching.run(args, context)
     prepared = prepare(args, context)
     address = _address(args, context, prepared)
+    if for_service:
+        from llr.cli import handoff
+
+        return handoff.run(args, context, prepared, address)
     path = instance.state_path(context.env)
     lock = _lock(path)
     try:
         return _serve(_set_up(args, context, prepared, address, (path, lock)), context, prepared, args.quiet)
     except StartFailed as exc:
         raise refuse("start-failed", f"LLM Router could not start: {exc}.", exit_code=FAILED) from exc
+
+
+def _for_service(args: Namespace, context: Context) -> bool:
+    """Returns whether this start belongs to an installed startup service."""
+    managed = args.managed or context.env.get("LLM_ROUTER_MANAGED_BY_STARTUP") == "1"
+    if args.demo or args.here or managed:
+        return False
+    from llr.daemon import startup
+
+    return startup.installed(context.env)
 
 
 def _passed_on() -> Kept | None:
@@ -113,11 +133,11 @@ def _bind(address: Address) -> list[Socket]:
             ) from exc
         owners = ports.owners(address.port)
         by = " by " + ", ".join(map(str, owners)) if owners else " by a process that this user may not see"
-        other = "use `llr reclaim`" if "reclaim" in COMMANDS else "end that process"
+        how = "" if owners else f" Who holds it: {ports.how_to_look(address.port)}"
         raise refuse(
             "port-in-use",
             f"Failed to start LLM Router on {shown}: the port is in use{by}.",
-            f"Choose another one with --port, or {other}.",
+            f"Choose another one with --port, or free it with `llr reclaim`.{how}",
             exit_code=FAILED,
         ) from exc
 
@@ -143,7 +163,7 @@ def _set_up(args: Namespace, context: Context, prepared: Prepared, address: Addr
         watch_config=launch.watch_config,
         watch_binary=launch.watch_binary,
         require_auth=launch.require_auth,
-        managed_by_startup=context.env.get("LLM_ROUTER_MANAGED_BY_STARTUP") == "1",
+        managed_by_startup=args.managed or context.env.get("LLM_ROUTER_MANAGED_BY_STARTUP") == "1",
         cli_path=cli_path,
         started_at=_iso(now),
         version=__version__,
@@ -153,6 +173,7 @@ def _set_up(args: Namespace, context: Context, prepared: Prepared, address: Addr
         control_port=endpoint.port,
         workers=args.workers,
         demo=launch.demo,
+        log_file=launch.log_file or None,
     )
     plan = Plan(
         state_path=path,

@@ -44,7 +44,9 @@ def load_for_start(path: str, args: Namespace, context: Context) -> Config:
     if config is None:
         found = "; ".join(map(issues.line, loaded.parsed.issues))
         raise refuse("bad-config", f"Failed to load config from {path}: {found}.", "See `llr config validate`.")
-    _keep_flags(path, args, config)
+    if not (args.managed or context.env.get("LLM_ROUTER_MANAGED_BY_STARTUP") == "1"):
+        # What a service was installed with was typed long ago; the config may have changed since.
+        _keep_flags(path, args, config)
     return config
 
 

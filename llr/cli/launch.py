@@ -1,10 +1,11 @@
 """What `start` was told, once decided: passed to workers as flags, so that all processes run the same."""
 
 from argparse import Namespace
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from llr.base.records import dataclass
 from llr.control.params import Kind, Param
+from llr.control.report import FAILED, refuse
 from llr.daemon.log import LEVELS, Log
 
 if TYPE_CHECKING:
@@ -22,13 +23,14 @@ SERVING_PARAMS: tuple[Param, ...] = (
     Param("watch-binary", "Take up a new program file while running (default true).", Kind.BOOL),
     Param("workers", "Processes that serve (default 1).", Kind.INT, default=1, minimum=1, maximum=64),
     Param("log-format", "How log lines on stderr look.", Kind.CHOICE, choices=("text", "json"), default="text"),
+    Param("log-file", "Write log lines to this file instead of stderr; it is kept below 10 MiB.", Kind.PATH),
     Param("log-level", "Least important log lines to write.", Kind.CHOICE, choices=tuple(LEVELS), default="info"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """One decided way to serve. `host` is what was bound; `log_*` as the flags say."""
+    """One decided way to serve. `host` is what was bound; `log_*` as the flags say, "" is stderr."""
 
     demo: bool = False
     config_path: str = ""
@@ -39,6 +41,7 @@ class Launch:
     workers: int = 1
     log_format: str = "text"
     log_level: str = "info"
+    log_file: str = ""
 
     def worker_args(self) -> tuple[str, ...]:
         """Returns the command line of a worker that serves the same."""
@@ -52,6 +55,7 @@ class Launch:
             "workers": str(self.workers),
             "log-format": self.log_format,
             "log-level": self.log_level,
+            "log-file": self.log_file,
         }
         # Lenient: a newer version is started with these, and may have dropped a flag.
         return ("start-runtime", "--lenient", *(f"--{name}={value}" for name, value in flags.items() if value))
@@ -73,6 +77,7 @@ def from_worker_args(args: Namespace) -> Launch:
         workers=args.workers,
         log_format=args.log_format,
         log_level=args.log_level,
+        log_file=args.log_file or "",
     )
 
 
@@ -98,7 +103,19 @@ def builder(launch: Launch, log: Log) -> "Build":
 
 
 def make_log(launch: Launch) -> Log:
-    """Returns the log of this process, on stderr."""
-    import sys
+    """Returns the log of this process. Raises `Refused` when its file cannot be written."""
+    return Log(_stream(launch.log_file), as_json=launch.log_format == "json", level=launch.log_level)
 
-    return Log(sys.stderr, as_json=launch.log_format == "json", level=launch.log_level)
+
+def _stream(path: str) -> IO[str]:
+    if not path:
+        import sys
+
+        return sys.stderr
+    from llr.daemon.logfile import LogFile
+
+    try:
+        return LogFile(path)
+    except OSError as exc:
+        text = f"The log file {path} cannot be written: {exc.strerror or exc}."
+        raise refuse("log-not-writable", text, exit_code=FAILED) from exc

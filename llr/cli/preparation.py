@@ -55,7 +55,8 @@ class Prepared:
 
 def prepare(args: Namespace, context: Context) -> Prepared:
     """Returns the decided start. Raises `Refused`: 2 for a missing or unusable config."""
-    base = Launch(workers=args.workers, log_format=args.log_format, log_level=args.log_level)
+    log_file = os.path.abspath(args.log_file) if args.log_file else ""
+    base = Launch(workers=args.workers, log_format=args.log_format, log_level=args.log_level, log_file=log_file)
     if args.demo:
         return _demo(args, context, base)
     path = config_path(args)

@@ -27,6 +27,7 @@ COMMANDS: dict[str, Command] = {
             ("Try it without a config", "llr start --demo"),
             ("Serve your config", "llr start"),
             ("Ask every client for the master key", "llr start --require-auth"),
+            ("In the background", "llr start --detach"),
             ("Another port and four processes", "llr start --port=9000 --workers=4"),
         ),
     ),
@@ -37,7 +38,12 @@ COMMANDS: dict[str, Command] = {
     "stop": Command(
         "llr.cli.cmd_stop",
         "Stop the running gateway; requests in flight may finish.",
-        (("Stop", "llr stop"), ("Stop without waiting", "llr stop --now")),
+        (("Stop", "llr stop"), ("Stop without waiting", "llr stop --now"), ("And keep it so", "llr stop --disable")),
+    ),
+    "reclaim": Command(
+        "llr.cli.cmd_reclaim",
+        "Free the gateway's port; what is not ours is ended only on request.",
+        (("Who holds it", "llr reclaim --dry-run"), ("Free it", "llr reclaim")),
     ),
     "reload": Command(
         "llr.cli.cmd_reload",
@@ -47,7 +53,7 @@ COMMANDS: dict[str, Command] = {
     "restart": Command(
         "llr.cli.cmd_restart",
         "Replace the running gateway's processes; no request fails.",
-        (("Take up a new llr.pyz", "llr restart"),),
+        (("Take up a new llr.pyz", "llr restart"), ("After a change of the port", "llr restart --hard")),
     ),
     "status": Command(
         "llr.cli.cmd_status",
@@ -56,8 +62,12 @@ COMMANDS: dict[str, Command] = {
     ),
     "cooldowns": Command(
         "llr.cli.cmd_cooldowns",
-        "Show what the running gateway lets rest after failures, or end it.",
-        (("What rests", "llr cooldowns"), ("Try it again now", "llr cooldowns clear openrouter/gpt-4o-mini")),
+        "Show what rests after failures and what limits counted, or end it.",
+        (
+            ("What rests", "llr cooldowns"),
+            ("Try it again now", "llr cooldowns clear openrouter/gpt-4o-mini"),
+            ("Count anew", "llr cooldowns clear openrouter/monthly --counts"),
+        ),
     ),
     "explain": Command(
         "llr.cli.cmd_explain",
@@ -108,7 +118,7 @@ ALIASES: dict[str, str] = {"setup": "config"}
 # Commands that people may know and this build does not have.
 LATER: tuple[str, ...] = (
     *("deploy", "worker-key", "subscription"),
-    *("reclaim", "update", "upgrade", "doctor"),
+    *("update", "upgrade", "doctor"),
 )
 
 GLOBAL_PARAMS: tuple[Param, ...] = (
@@ -124,9 +134,10 @@ BARE_FLAGS = frozenset(
         *(param.name for param in GLOBAL_PARAMS),
         *("help", "version", "tui", "demo", "now", "quiet", "strict", "dry-run", "hard"),
         *("watch-config", "no-watch-config", "watch-binary", "no-watch-binary", "require-auth", "no-require-auth"),
-        *("allow-insecure-bind", "detach", "check"),
+        *("allow-insecure-bind", "detach", "here", "managed", "check", "disable"),
         *("device-code", "fill-model-context-windows", "enabled", "skip-probe", "set-master-key", "prune-references"),
         *("clear-fallback-targets", "clear-fallbacks", "remove-bucket", "replace-rate-limits", "generate-master-key"),
         *("print", "create-backup", "follow", "activity", "skip-live-test", "live-test-responses", "allow-plain-http"),
+        "counts",
     )
 )

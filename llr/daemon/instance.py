@@ -29,6 +29,7 @@ _NAMES = {
     "supervisor_pid": "supervisorPid",
     "control_socket": "controlSocket",
     "control_port": "controlPort",
+    "log_file": "logFile",
 }
 
 
@@ -54,6 +55,7 @@ class Instance:
     control_port: int | None = None
     workers: int = 0
     demo: bool = False
+    log_file: str | None = None
 
     @property
     def origin(self) -> str:
@@ -116,6 +118,7 @@ def decode(raw: JSON) -> Instance | None:
         control_port=_int(raw.get("controlPort")),
         workers=_int(raw.get("workers")) or 0,
         demo=_bool(raw.get("demo"), False),
+        log_file=_text(raw.get("logFile")) or None,
     )
 
 

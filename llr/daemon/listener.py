@@ -54,10 +54,19 @@ def _bind_one(host: str, port: int) -> socket.socket:
         sock.listen(BACKLOG)
     except OSError as exc:
         sock.close()
-        text = exc.strerror or str(exc)
-        raise BindError(text, in_use=exc.errno == errno.EADDRINUSE) from exc
+        raise explained(exc, port) from exc
     sock.setblocking(False)
     return sock
+
+
+def explained(exc: OSError, port: int) -> BindError:
+    """Returns why a port cannot be had. Windows refuses whole ranges that it keeps for itself, with WinError 10013."""
+    if getattr(exc, "winerror", None) == 10013:
+        shown = "netsh interface ipv4 show excludedportrange protocol=tcp"
+        return BindError(f"Windows keeps port {port} for itself or another user; `{shown}` lists what it keeps")
+    if exc.errno == errno.EACCES and port < 1024:
+        return BindError(f"port {port} is below 1024 and needs more rights; choose a higher one")
+    return BindError(exc.strerror or str(exc), in_use=exc.errno == errno.EADDRINUSE)
 
 
 def bind(address: Address) -> list[socket.socket]:

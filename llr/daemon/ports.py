@@ -68,8 +68,63 @@ class Owner:
 
 def owners(port: int) -> tuple[Owner, ...]:
     """Returns the processes listening on a TCP port, as far as this user may see them."""
-    pids = _linux_pids(port) if os.path.isdir("/proc/self") else _lsof_pids(port)
+    if sys.platform == "win32":
+        pids = netstat_pids(_said("netstat", "-ano", "-p", "TCP"), port)
+    elif os.path.isdir("/proc/self"):
+        pids = _linux_pids(port)
+    else:
+        pids = plain_pids(_said("lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-t"), port)
     return tuple(Owner(pid, _command(pid)) for pid in sorted(pids))
+
+
+def busy(port: int) -> bool:
+    """Returns whether the port cannot be listened on, on 127.0.0.1."""
+    import socket
+
+    with socket.socket() as sock:
+        if sys.platform != "win32":
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def how_to_look(port: int) -> str:
+    """Returns the command line that shows who holds a port, with more rights than this user has."""
+    if sys.platform == "win32":
+        return f"netstat -ano | findstr :{port}"
+    return f"sudo ss -ltnp 'sport = :{port}'" if sys.platform == "linux" else f"sudo lsof -nP -iTCP:{port} -sTCP:LISTEN"
+
+
+def plain_pids(text: str, port: int) -> set[int]:
+    """Returns the pids in what `lsof -t` or `fuser -n tcp` says: `8376/tcp: 123 456` or one a line."""
+    words = text.replace(f"{port}/tcp:", " ").split()
+    return {int(word) for word in words if word.isascii() and word.isdigit() and int(word) > 0}
+
+
+def netstat_pids(text: str, port: int) -> set[int]:
+    """Returns the pids of listeners in what `netstat -ano` says. The state is translated; no peer is not."""
+    rows = [line.split() for line in text.splitlines()]
+    return {
+        int(row[-1])
+        for row in rows
+        if len(row) >= 5
+        and row[1].rpartition(":")[2] == str(port)
+        and row[2] in ("0.0.0.0:0", "[::]:0")
+        and row[-1].isdigit()
+    }
+
+
+def _said(*command: str) -> str:
+    import subprocess
+
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=10, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout
 
 
 def _listening_inodes(port: int) -> set[str]:
@@ -107,28 +162,12 @@ def _holds(pid: str, links: set[str]) -> bool:
     return False
 
 
-def _lsof_pids(port: int) -> set[int]:
-    if sys.platform == "win32":
-        return set()
-    import subprocess
-
-    try:
-        done = subprocess.run(
-            ["lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-t"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return set()
-    return {int(word) for word in done.stdout.split() if word.isdigit() and int(word) > 0}
-
-
 def _command(pid: int) -> str:
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             words = file.read().rstrip(b"\0").split(b"\0")
     except OSError:
-        return ""
+        if os.path.isdir("/proc/self") or sys.platform == "win32":
+            return ""
+        return " ".join(_said("ps", "-o", "command=", "-p", str(pid)).split())[:200]
     return b" ".join(words).decode("utf-8", "replace")[:200]

@@ -9,6 +9,8 @@ from time import monotonic, sleep
 from llr.base.records import dataclass
 
 POLL_S = 0.05
+# Windows has no signal that asks: what os.kill sends there ends a process at once.
+HAS_SIGNALS = sys.platform != "win32"
 
 
 def _stat_fields(pid: int) -> list[str] | None:
@@ -43,6 +45,36 @@ def start_time(pid: int) -> str | None:
     return " ".join(done.stdout.split()) or None
 
 
+if sys.platform == "win32":
+
+    def _runs(pid: int) -> bool:
+        """Returns whether a process runs, without os.kill: there, signal 0 is Ctrl+C for a whole console."""
+        import ctypes
+
+        kernel = ctypes.windll.kernel32
+        query_limited, still_active, access_denied = 0x1000, 259, 5
+        handle = kernel.OpenProcess(query_limited, False, pid)
+        if not handle:
+            return bool(kernel.GetLastError() == access_denied)
+        try:
+            code = ctypes.c_ulong()
+            return bool(kernel.GetExitCodeProcess(handle, ctypes.byref(code)) and code.value == still_active)
+        finally:
+            kernel.CloseHandle(handle)
+
+else:
+
+    def _runs(pid: int) -> bool:
+        """Returns whether a process runs; one of another user does."""
+        try:
+            os.kill(pid, 0)
+        except PermissionError:
+            return True
+        except OSError:
+            return False
+        return True
+
+
 def alive(pid: int) -> bool:
     """Returns whether a process of this pid runs; one that may not be signalled does, a zombie does not."""
     if pid <= 0:
@@ -50,13 +82,26 @@ def alive(pid: int) -> bool:
     fields = _stat_fields(pid)
     if fields:
         return fields[0] not in ("Z", "X")
+    return _runs(pid)
+
+
+def parent(pid: int) -> int | None:
+    """Returns the pid of the process's parent, None when the system does not say."""
+    fields = _stat_fields(pid)
+    if fields is not None and len(fields) > 1:
+        return int(fields[1])
+    if sys.platform == "win32" or os.path.isdir("/proc/self"):
+        return None
+    import subprocess
+
     try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except OSError:
-        return False
-    return True
+        done = subprocess.run(
+            ["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, text=True, timeout=5, check=False
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    word = done.stdout.strip()
+    return int(word) if word.isdigit() else None
 
 
 def same(pid: int, started: str | None) -> bool:
@@ -64,6 +109,16 @@ def same(pid: int, started: str | None) -> bool:
     if not alive(pid):
         return False
     return started is None or start_time(pid) in (None, started)
+
+
+def gone(pid: int, started: str | None, *, wait_s: float) -> bool:
+    """Returns whether the process ended within `wait_s`."""
+    until = monotonic() + wait_s
+    while same(pid, started):
+        if monotonic() >= until:
+            return False
+        sleep(POLL_S)
+    return True
 
 
 @dataclass(frozen=True, slots=True)

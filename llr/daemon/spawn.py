@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from llr.base.records import dataclass
 
 PREFLIGHT_S = 10.0
+# A descriptor on which a starting gateway says one line once it is ready.
+READY_FD = "LLM_ROUTER_READY_FD"
 
 
 @dataclass(frozen=True, slots=True)
