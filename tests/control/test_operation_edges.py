@@ -1,0 +1,164 @@
+"""Files that are missing, blank, old, or no config; and what stands beside the table of operations."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llr.control.diff import masked_diff
+from llr.control.operations import OPERATIONS, find, names
+from tests.control.test_operations import GOOD, SAVING, Desk, alias, desk, doc, provider
+
+__all__ = ["desk"]
+
+
+def test_a_missing_file_is_an_empty_config(desk: Desk) -> None:
+    desk.file.unlink()
+    for name in ("list", "validate", "snapshot", "tool-status", "history"):
+        assert desk.run(name)[0] == 0, name
+    assert "| Exists                | No" in desk.run("validate")[1]
+    assert desk.json("list")["data"]["exists"] is False
+    assert not desk.file.exists()
+    assert desk.json("migrate-config")["error"]["code"] == "config-not-found"
+
+
+@pytest.mark.parametrize("text", ["", "  \n"])
+def test_a_blank_file_is_an_empty_config(desk: Desk, text: str) -> None:
+    desk.file.write_text(text)
+    assert desk.run("validate")[0] == 0
+    assert desk.run("set-master-key", "--master-key=gw_0123456789")[0] == 0
+    assert desk.doc["masterKey"] == "gw_0123456789"
+
+
+@pytest.mark.parametrize("text", ["[]", "7", '"x"', "null"])
+@pytest.mark.parametrize("name", [*SAVING, "list", "snapshot"])
+def test_json_that_is_no_object_is_left_alone(desk: Desk, name: str, text: str) -> None:
+    if name in ("master-key", "master-key-made") and text == "null":
+        return  # null is what an empty document may be written as
+    desk.file.write_text(text)
+    code, out, err = desk.run(*GOOD[name].line)
+    assert code == 2, out + err
+    assert desk.file.read_text() == text
+
+
+def test_an_old_file_is_brought_forward_by_the_first_save(desk: Desk) -> None:
+    desk.put({"version": 1, "providers": [provider(doc(), "beta")], "defaultModel": "beta/one"})
+    _, out, _ = desk.run("set-master-key", "--master-key=gw_0123456789", "--dry-run")
+    assert '-  "version": 1,' in out
+    assert '+  "version": 2,' in out
+    desk.run("set-master-key", "--master-key=gw_0123456789")
+    assert (desk.doc["version"], alias(desk.doc, "default")["targets"]) == (2, [{"ref": "beta/one"}])
+
+
+def test_a_folder_is_no_config(desk: Desk) -> None:
+    desk.file.unlink()
+    desk.file.mkdir()
+    body = desk.json("list")
+    assert (body["exitCode"], body["error"]["code"]) == (1, "os-error")
+
+
+def test_old_errors_do_not_block_other_edits(desk: Desk) -> None:
+    broken = {**doc(), "modelAliases": {"stale": {"targets": [{"ref": "gone/model"}, {"ref": "also/gone"}]}}}
+    desk.put(broken)
+    assert desk.run("set-model-fallbacks", "--provider-id=acme", "--model=small", "--fallbacks=beta/one")[0] == 0
+    assert desk.run("upsert-model-alias", "--alias-id=stale", "--strategy=auto")[0] == 0
+    worse = desk.json("upsert-model-alias", "--alias-id=stale", "--targets=gone/model,also/gone,third/gone")
+    assert worse["error"]["code"] == "invalid-config"
+    assert "third/gone" in worse["error"]["message"]
+    assert "gone/model" not in worse["error"]["message"]
+
+
+def test_an_edit_that_changes_nothing_leaves_the_bytes(desk: Desk) -> None:
+    desk.file.write_text(json.dumps(doc(), indent=7))
+    before = desk.file.read_bytes()
+    body = desk.json("upsert-model-alias", "--alias-id=fast", "--strategy=ordered")
+    assert (body["data"]["changed"], desk.file.read_bytes()) == (False, before)
+    assert (
+        "The file would stay as it is."
+        in desk.run("upsert-model-alias", "--alias-id=fast", "--strategy=ordered", "--dry-run")[1]
+    )
+
+
+def test_camel_case_and_spaced_values(desk: Desk) -> None:
+    assert desk.run("rename-provider", "--providerId", "acme", "--newId", "a2")[0] == 0
+    assert desk.run("rename-provider", "--providerId=beta", "--provider-id=a2", "--new-id=a3")[0] == 0
+    assert [one["id"] for one in desk.doc["providers"]] == ["a3", "beta"]
+
+
+def test_an_empty_value_counts_as_absent(desk: Desk) -> None:
+    assert desk.json("remove-provider", "--provider-id=")["error"]["code"] == "missing-flag"
+    assert desk.run("upsert-model-alias", "--alias-id=fast", "--strategy=")[0] == 0
+    assert desk.run("upsert-model-alias", "--alias-id=fast", "--fallback-targets=")[0] == 0
+    assert alias(desk.doc, "fast")["fallbackTargets"] == []
+
+
+def test_a_bucket_keeps_its_id_under_a_new_name(desk: Desk) -> None:
+    line = ("set-provider-rate-limits", "--provider-id=acme", "--bucket-id=burst", "--models=big", "--requests=5")
+    desk.run(*line, "--window=minute:1", "--bucket-name=New Name")
+    bucket = provider(desk.doc, "acme")["rateLimits"][0]
+    assert (bucket["id"], bucket["name"]) == ("burst", "New Name")
+
+
+def test_a_second_provider_gets_an_id_of_its_own(desk: Desk) -> None:
+    line = ("upsert-provider", "--endpoints=https://x.example", "--api-key=k-123456789", "--models=m", "--skip-probe")
+    desk.run(*line, "--name=Acme!")
+    assert [one["id"] for one in desk.doc["providers"]] == ["acme", "beta", "acme-2"]
+
+
+def test_several_endpoints_with_their_formats(desk: Desk) -> None:
+    line = ("upsert-provider", "--name=Two", "--api-key=k-123456789", "--models=m", "--skip-probe")
+    done = desk.run(*line, "--endpoints=https://x.example,https://y.example", "--claude-base-url=https://y.example")
+    assert done[0] == 0
+    assert provider(desk.doc, "two")["baseUrlByFormat"] == {"claude": "https://y.example/"}
+
+
+def test_a_new_address_replaces_the_old_ones(desk: Desk) -> None:
+    found = doc()
+    found["providers"][0]["baseUrlByFormat"] = {"openai": "https://old.example/v1"}
+    desk.put(found)
+    desk.run("upsert-provider", "--provider-id=acme", "--endpoints=https://new.example/v1", "--skip-probe")
+    saved = provider(desk.doc, "acme")
+    assert (saved["baseUrl"], saved.get("baseUrlByFormat")) == ("https://new.example/v1", None)
+    desk.run("upsert-provider", "--provider-id=acme", "--claude-base-url=https://c.example", "--skip-probe")
+    desk.run("upsert-provider", "--provider-id=acme", "--openai-base-url=https://o.example/v1", "--skip-probe")
+    urls = {"claude": "https://c.example/", "openai": "https://o.example/v1"}
+    assert provider(desk.doc, "acme")["baseUrlByFormat"] == urls
+
+
+def test_the_table_has_one_row_per_name() -> None:
+    assert len(names()) == len(set(names()))
+    for name in names():
+        assert find(name) is not None
+    assert all(row.work() is not None for row in OPERATIONS.values())
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lines"),
+    [
+        (None, {"a": 1}, ["--- /dev/null", "+++ f", "@@ -0,0 +1,3 @@", "+{", '+  "a": 1', "+}"]),
+        ({"a": 1}, {"a": 1}, []),
+        (
+            {"apiKey": "same-mask-1-zzzz"},
+            {"apiKey": "same-mask-2-zzzz"},
+            ['+  "apiKey": "same...zzzz (another value)"'],
+        ),
+        (
+            {"l": [{"apiKey": "k1"}]},
+            {"l": [{"apiKey": "k2"}, {"apiKey": "k3"}]},
+            ['+      "apiKey": "** (another value)"'],
+        ),
+    ],
+)
+def test_diff(before: dict[str, Any] | None, after: dict[str, Any], lines: list[str]) -> None:
+    found = masked_diff(before, after, "f").splitlines()
+    assert found == lines if before is None or before == after else set(lines) <= set(found)
+
+
+def test_a_link_is_followed(desk: Desk, tmp_path: Path) -> None:
+    link = tmp_path / "link.json"
+    link.symlink_to(desk.file)
+    linked = Desk(link, desk.capsys)
+    assert linked.run("set-default-model", "--model=fast")[0] == 0
+    assert link.is_symlink()
+    assert desk.doc["defaultModel"] == "fast"
