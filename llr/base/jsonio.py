@@ -2,6 +2,8 @@
 
 import json
 from json.encoder import encode_basestring, encode_basestring_ascii
+from math import copysign, isfinite
+from sys import float_info
 from typing import NoReturn, TypeAlias
 
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
@@ -16,8 +18,8 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-_ASCII_ENCODER = json.JSONEncoder(separators=(",", ":"))
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_ASCII_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 
 
 def loads(data: bytes) -> JSON:
@@ -33,23 +35,43 @@ def loads(data: bytes) -> JSON:
     except InvalidJSON:
         raise
     except json.JSONDecodeError as exc:
-        raise InvalidJSON(f"{exc.msg} at line {exc.lineno}, column {exc.colno}") from exc
+        raise InvalidJSON(f"{exc.msg.removesuffix(' at')} at line {exc.lineno}, column {exc.colno}") from exc
+    except ValueError as exc:
+        # Python reads no integer of more than 4,300 digits.
+        raise InvalidJSON("a number has too many digits") from exc
     except RecursionError as exc:
         raise InvalidJSON("nested too deeply") from exc
     return value
 
 
+def _finite(value: JSON) -> JSON:
+    """Returns `value` with what was read from numbers beyond a float, such as 1e999, as the largest float."""
+    if isinstance(value, float) and not isfinite(value):
+        return copysign(float_info.max, value)
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    return [_finite(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _encoded(encoder: json.JSONEncoder, value: JSON) -> str:
+    try:
+        return encoder.encode(value)
+    except ValueError:
+        return encoder.encode(_finite(value))
+
+
 def dumps(value: JSON) -> bytes:
     """Returns `value` as compact UTF-8 JSON; key order is kept, a lone surrogate stays an escape."""
+    text = _encoded(_ENCODER, value)
     try:
-        return _ENCODER.encode(value).encode("utf-8")
+        return text.encode("utf-8")
     except UnicodeEncodeError:
-        return _ASCII_ENCODER.encode(value).encode("ascii")
+        return _encoded(_ASCII_ENCODER, value).encode("ascii")
 
 
 def dumps_text(value: JSON) -> str:
     """Returns `value` as compact JSON text, for JSON inside JSON (tool arguments)."""
-    return _ENCODER.encode(value)
+    return _encoded(_ENCODER, value)
 
 
 def quote(text: str) -> bytes:

@@ -181,11 +181,23 @@ def normal_path(target: str) -> str:
     return path[:-1] if len(path) > 1 and path.endswith("/") else path
 
 
+def _climbs(path: str) -> bool:
+    """Returns whether a path has segments that lead out of it, however often they are encoded.
+
+    What a template takes becomes part of an upstream address, which is asked with our key.
+    """
+    while (plain := unquote(path)) != path:
+        path = plain
+    return not {".", ".."}.isdisjoint(path.replace("\\", "/").split("/"))
+
+
 def find(method: str, path: str) -> Match | None:
     """Returns the row of a method and a normal path, None when there is none."""
     exact = _EXACT.get(path)
     if exact is not None and method in exact:
         return exact[method]
+    if _climbs(path):
+        return None
     for pattern, row in _TEMPLATES:
         if row.method == method and (found := pattern.fullmatch(path)):
             if exact is not None and row.path.endswith(_CATCH_ALL):

@@ -114,6 +114,29 @@ def test_methods_of_known_paths(path: str, methods: tuple[str, ...]) -> None:
     assert allowed(path) == methods
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/../admin",
+        "/v1/..",
+        "/v1/x/../../admin",
+        "/v1/%2e%2e/admin",
+        "/v1/..%2fadmin",
+        "/v1/%252e%252e%252fadmin",
+        "/v1/..%5Cadmin",
+        "/v1/./embeddings",
+        "/openai/v1/../x",
+        "/v1/responses/..%2f..%2fadmin",
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+async def test_no_path_leads_out_of_what_a_provider_offers(path: str, method: str) -> None:
+    play = Playbook(doc_for(CHAT, "a"))
+    body = {"model": "any", "input": "x"} if method == "POST" else b""
+    assert (await play.ask(method, path, body)).status in (404, 405)
+    assert not play.upstream("a.test").asked
+
+
 async def test_404_and_405_in_the_clients_shape() -> None:
     play = Playbook(doc_for(CHAT, "a"))
     wrong = await play.ask("GET", "/v1/chat/completions")
