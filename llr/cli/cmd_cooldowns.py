@@ -1,4 +1,7 @@
-"""`llr cooldowns`: what rests after failures, and how to end that; without a gateway, as the kept state tells it."""
+"""`llr cooldowns`: what rests after failures and what is counted, and how to end either.
+
+Without a gateway, as the kept state tells it.
+"""
 
 from argparse import Namespace
 from collections.abc import Mapping
@@ -12,6 +15,7 @@ from llr.control.report import Outcome, Report, Table, refuse
 PARAMS: tuple[Param, ...] = (
     Param("action", "`clear` ends cooldowns; without it they are listed.", Kind.TEXT, positional=True),
     Param("ref", "A provider or provider/model; without it all are cleared.", Kind.TEXT, positional=True),
+    Param("counts", "Clear counts of rate-limit buckets instead; `ref` is a provider or provider/bucket.", Kind.BOOL),
     Param("config", "Config file whose kept state is meant when nothing runs.", Kind.PATH),
 )
 
@@ -21,6 +25,14 @@ def _rows(body: Mapping[str, JSON]) -> tuple[tuple[str, ...], ...]:
     rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
     columns = ("name", "format", "reason", "until", "status", "failures")
     return tuple(tuple("" if row.get(name) is None else str(row.get(name)) for name in columns) for row in rows)
+
+
+def _counts(body: Mapping[str, JSON]) -> tuple[tuple[str, ...], ...]:
+    listed = body.get("counts")
+    rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
+    return tuple(
+        (str(row["provider"]), str(row["bucket"]), str(row["window"]), f"{row['used']} {row['unit']}") for row in rows
+    )
 
 
 def run(args: Namespace, context: Context) -> Outcome:
@@ -33,8 +45,15 @@ def run(args: Namespace, context: Context) -> Outcome:
             _rows(body),
             "Nothing is cooling down.",
         )
-        return Outcome(report=Report("Cooldowns", (table,)), data=body)
+        counts = Table(
+            "Counted",
+            ("Provider", "Bucket", "Window", "Used"),
+            _counts(body),
+            "Nothing is counted.",
+        )
+        return Outcome(report=Report("Cooldowns", (table, counts)), data=body)
     if args.action != "clear":
         raise refuse("unknown-word", f"`llr cooldowns` knows `clear`, not '{args.action}'.", "See `llr cooldowns -h`.")
-    body = ask("POST", "/cooldowns/clear", {"ref": args.ref}, context, args.config)
+    wanted: dict[str, JSON] = {"ref": args.ref, **({"counts": True} if args.counts else {})}
+    body = ask("POST", "/cooldowns/clear", wanted, context, args.config)
     return Outcome(text=f"Cleared {body.get('cleared', 0)} record(s).", data=body)

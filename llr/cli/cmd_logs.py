@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import time
 from argparse import Namespace
 from collections.abc import Mapping
@@ -25,18 +24,14 @@ PARAMS: tuple[Param, ...] = (
 )
 
 
-def activity_path(config: str) -> str:
-    """Returns where the activity log of a config file lies: beside it, named after it."""
-    folder, name = os.path.split(config)
-    stem = name.rpartition(".")[0] or name
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-") or "llm-router"
-    return os.path.join(folder, f".{stem}.activity.jsonl")
-
-
 def _path(args: Namespace) -> str:
     if args.file:
         return os.path.abspath(str(args.file))
-    return activity_path(config_path(args)) if args.activity else service_log()
+    if not args.activity:
+        return service_log()
+    from llr.control.activity import activity_path
+
+    return activity_path(config_path(args))
 
 
 def activity_line(line: str) -> str:

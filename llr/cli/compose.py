@@ -14,13 +14,14 @@ from llr.base.jsonio import JSON
 from llr.base.records import dataclass, replace
 from llr.cli import carrierkey
 from llr.cli.configuration import config_facts
-from llr.cli.eventlog import log_observer
+from llr.cli.eventlog import all_of, log_observer
 from llr.cli.launch import Launch
 from llr.cli.rows import cooldown_routes, explain_routes
 from llr.cli.stores import Chosen, open_chosen, state_routes
 from llr.config.schema import Config
 from llr.config.settings import settings as effective
-from llr.control import configfile, issues
+from llr.control import catalogue, configfile, issues
+from llr.control.activity import Activity, ActivityFile, activity_path
 from llr.control.configfile import Loaded
 from llr.control.configwatch import Accepted, ConfigWatch, Refused, Reload
 from llr.control.report import refuse
@@ -55,27 +56,37 @@ async def build_app(launch: Launch, log: Log) -> App:
         raise refuse("bad-config", f"{loaded.path} is not usable: {found_wrong}.", "See `llr config validate`.")
     found = effective(config, env)
     clock = SystemClock()
-    chosen = open_chosen(found, clock, demo=launch.demo, workers=launch.workers)
+    chosen = open_chosen(found, clock, config_path=launch.config_path, demo=launch.demo, workers=launch.workers)
     client = Client(env)
+    kept = None if launch.demo else ActivityFile(activity_path(launch.config_path))
+    activity = Activity(kept.write) if kept is not None else None
     deps = Deps(
-        configs=ConfigHolder(config, found, env=env),
+        configs=ConfigHolder(_known(launch, config, log), found, env=env),
         store=chosen.store,
         transport=client,
         credentials=StaticCredentials(env),
         clock=clock,
         rng=Random(),
         ids=RandomIds(),
-        observe=log_observer(log),
+        observe=all_of(log_observer(log), activity) if activity is not None else log_observer(log),
         require_auth=launch.require_auth,
         bound_hosts=(launch.host,),
         carrier_key=_carrier_key(launch, config, log),
         started_at=clock.now(),
         version=__version__,
     )
-    live = _Live(launch, log, env, deps, chosen, client, upstream)
+    live = _Live(launch, log, env, deps, chosen, client, upstream, activity, kept)
     live.know(config)
     live.watch_file(loaded, found.reload_debounce_s)
     return App(live.handle, live.aclose, limits, found.drain_timeout_s, live.routes())
+
+
+def _known(launch: Launch, config: Config, log: Log) -> Config:
+    """Returns the config as it serves: with the context windows that only the catalogue of models knows."""
+    known, wrong = catalogue.with_windows(config, launch.config_path)
+    if wrong:
+        log.warn("catalogue-ignored", reason=wrong)
+    return known
 
 
 async def _demo(env: Mapping[str, str]) -> tuple[Server, Loaded]:
@@ -116,6 +127,8 @@ class _Live:
     chosen: Chosen
     client: Client
     upstream: Server | None
+    activity: Activity | None
+    activity_file: ActivityFile | None
     gateway: Gateway | None = None
     watch: ConfigWatch | None = None
     watching: "asyncio.Task[None] | None" = None
@@ -129,6 +142,8 @@ class _Live:
         """Takes the config's secrets out of the log, and builds the gateway for its access rules."""
         keys = [provider.key(self.env) for provider in config.providers]
         self.log.secrets = tuple(key.reveal() for key in (*keys, config.master_key) if key)
+        if self.activity is not None:
+            self.activity.secrets, self.activity.enabled = self.log.secrets, config.activity_log
         if self.gateway is None:
             self.gateway = Gateway(self.deps)
 
@@ -151,7 +166,8 @@ class _Live:
         if isinstance(outcome, Refused):
             self.log.warn("config-refused", reason=outcome.reason, issues=len(outcome.issues))
         elif isinstance(outcome, Accepted):
-            self.deps.configs.swap(outcome.config, effective(outcome.config, self.env))
+            known = _known(self.launch, outcome.config, self.log)
+            self.deps.configs.swap(known, effective(outcome.config, self.env))
             self.know(outcome.config)
             await self._forget(outcome)
             if outcome.server_changed:
@@ -223,6 +239,8 @@ class _Live:
         if self.upstream is not None:
             await self.upstream.close()
         await self.chosen.store.aclose()
+        if self.activity_file is not None:
+            await self.activity_file.aclose()
 
 
 class _Handler(logging.Handler):

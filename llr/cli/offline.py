@@ -13,10 +13,11 @@ from llr.base.ids import RandomIds
 from llr.base.jsonio import JSON
 from llr.cli.dispatch import Context
 from llr.cli.rows import cooldown_routes, explain_routes
-from llr.cli.stores import open_chosen
+from llr.cli.stores import open_kept
 from llr.config.schema import Config
 from llr.config.settings import settings
-from llr.control import configfile
+from llr.control import catalogue, configfile
+from llr.control.configfile import Loaded
 from llr.control.perform import refusals
 from llr.control.report import refuse
 from llr.daemon.channel import Answer, Ask
@@ -41,12 +42,14 @@ def answer_offline(key: str, body: JSON, context: Context, config_path: str | No
         loaded = configfile.load(config_path, env=context.env, persist=False)
     if loaded.parsed.config is None:
         raise refuse("bad-root", f"{loaded.path} holds no config.", "See `llr config validate`.")
-    return asyncio.run(_answer(key, body, loaded.parsed.config, context.env))
+    return asyncio.run(_answer(key, body, loaded, context.env))
 
 
-async def _answer(key: str, body: JSON, config: Config, env: Mapping[str, str]) -> Answer:
+async def _answer(key: str, body: JSON, loaded: Loaded, env: Mapping[str, str]) -> Answer:
+    assert loaded.parsed.config is not None
+    config, _ = catalogue.with_windows(loaded.parsed.config, loaded.path)
     clock, found = SystemClock(), settings(config, env)
-    store = open_chosen(found, clock, demo=False, workers=1).store
+    store = open_kept(found, clock, config_path=loaded.path).store
     try:
         deps_handler = _handler(config, env, store)
         rows = cooldown_routes(store, clock) | explain_routes(deps_handler, lambda: config)

@@ -7,7 +7,7 @@ from llr.base.clock import Clock
 from llr.base.jsonio import JSON, InvalidJSON, dumps, loads
 from llr.config.schema import Config
 from llr.daemon.channel import Answer, Answerer, Ask, problem
-from llr.routing.cooldowns import CooldownRow, clear_ops, cooldown_rows
+from llr.routing.cooldowns import CooldownRow, UsageRow, clear_ops, cooldown_rows, reset_ops, usage_rows
 from llr.state.store import Store
 from llr.wire.http import Handler, Headers, Request
 
@@ -36,21 +36,40 @@ def _row(row: CooldownRow, now: float) -> JSON:
     }
 
 
+def _count(row: UsageRow) -> JSON:
+    return {
+        "provider": row.provider,
+        "bucket": row.bucket,
+        "window": row.window,
+        "unit": row.unit,
+        "used": row.used,
+    }
+
+
 def cooldown_routes(store: Store, clock: Clock) -> dict[str, Answerer]:
-    """Returns `GET /cooldowns` and `POST /cooldowns/clear` with an optional `{"ref": …}`."""
+    """Returns `GET /cooldowns`, and `POST /cooldowns/clear` with an optional `{"ref": …, "counts": true}`.
+
+    `counts` empties the rate-limit buckets of a provider, or one given as provider/bucket, instead of ending cooldowns.
+    """
 
     async def show(_ask: Ask) -> Answer:
         now = clock.now()
-        rows = cooldown_rows(await store.everything(now=now), now=now)
-        listed: list[JSON] = [_row(row, now) for row in rows]
-        return Answer(200, {"cooldowns": listed})
+        state = await store.everything(now=now)
+        listed: list[JSON] = [_row(row, now) for row in cooldown_rows(state, now=now)]
+        counts: list[JSON] = [_count(row) for row in usage_rows(state)]
+        return Answer(200, {"cooldowns": listed, "counts": counts})
 
     async def clear(ask: Ask) -> Answer:
         ref = ask.body.get("ref") if isinstance(ask.body, dict) else None
         if ref is not None and not isinstance(ref, str):
             return problem(400, "bad-ref", "ref must be a provider or provider/model.")
         now = clock.now()
-        ops = clear_ops(await store.everything(now=now), ref or None)
+        state = await store.everything(now=now)
+        if isinstance(ask.body, dict) and ask.body.get("counts") is True:
+            provider, _, bucket = (ref or "").partition("/")
+            ops = reset_ops(state, provider or None, bucket or None)
+        else:
+            ops = clear_ops(state, ref or None)
         await store.apply(ops, now=now)
         return Answer(200, {"cleared": len(ops), "ref": ref or None})
 

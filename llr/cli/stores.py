@@ -1,5 +1,7 @@
 """Which store keeps the routing state of a serving process."""
 
+import os
+
 from llr.base.clock import Clock
 from llr.base.errors import GatewayError
 from llr.base.records import dataclass
@@ -7,7 +9,7 @@ from llr.config.schema import Settings
 from llr.control.report import refuse
 from llr.daemon.channel import Answer, Answerer, Ask
 from llr.daemon.serving import ABSORB, RELEASE
-from llr.state.opening import open_store
+from llr.state.opening import open_store, path_for, sqlite_path
 from llr.state.store import Store
 
 
@@ -26,16 +28,41 @@ def backend(found: Settings, *, demo: bool, workers: int) -> str:
     return "sqlite" if found.state_backend == "file" and workers > 1 else found.state_backend
 
 
-def open_chosen(found: Settings, clock: Clock, *, demo: bool, workers: int) -> Chosen:
-    """Returns the store that settings and process count ask for. Raises `Refused` for one that cannot be had."""
-    name = backend(found, demo=demo, workers=workers)
+def open_chosen(found: Settings, clock: Clock, *, config_path: str, demo: bool = False, workers: int = 1) -> Chosen:
+    """Returns the store that settings, config file and process count ask for.
+
+    Raises `Refused` for one that cannot be had.
+    """
+    return _opened(backend(found, demo=demo, workers=workers), found, clock, config_path)
+
+
+def open_kept(found: Settings, clock: Clock, *, config_path: str) -> Chosen:
+    """Returns the store the last gateway of this config wrote to. Raises `Refused` for one that cannot be had.
+
+    Several workers keep in SQLite, beside the state file, what one process keeps in that file.
+    """
+    name = found.state_backend
+    path = os.path.expanduser(found.state_path or path_for(config_path))
+    database = sqlite_path(path)
+    if name == "file" and database != path and _written_at(database, database + "-wal") > _written_at(path):
+        name = "sqlite"
+    return _opened(name, found, clock, config_path)
+
+
+def _opened(name: str, found: Settings, clock: Clock, config_path: str) -> Chosen:
+    path = found.state_path or path_for(config_path)
     try:
         store = open_store(
-            name, path=found.state_path, url=found.state_url, clock=clock, candidate_ttl_s=found.candidate_state_ttl_s
+            name, path=path, url=found.state_url, clock=clock, candidate_ttl_s=found.candidate_state_ttl_s
         )
     except GatewayError as exc:
         raise refuse("no-state-store", exc.fault.message) from exc
     return Chosen(store, name)
+
+
+def _written_at(*paths: str) -> float:
+    """Returns when the latest of these files was written, 0 if none exists."""
+    return max(os.stat(path).st_mtime if os.path.exists(path) else 0.0 for path in paths)
 
 
 def state_routes(chosen: Chosen, clock: Clock) -> dict[str, Answerer]:

@@ -3,6 +3,7 @@
 import hmac
 import ipaddress
 from collections.abc import Iterable
+from hashlib import blake2s
 from urllib.parse import parse_qsl
 
 from llr.base.errors import ErrorKind, Fault
@@ -36,8 +37,14 @@ _EXPOSED = b", ".join(
         b"x-ratelimit-reset-tokens",
         b"anthropic-ratelimit-requests-remaining",
         b"anthropic-ratelimit-tokens-remaining",
-        b"x-llm-router-selected-candidate",
-        b"x-llm-router-attempts",
+        *(
+            b"x-llm-router-" + name
+            for name in (
+                *(b"requested-model", b"route-type", b"route-ref", b"route-strategy", b"selected-candidate"),
+                *(b"skipped-candidates", b"attempts", b"context-required", b"context-hint-source", b"context-risk"),
+                *(b"tool-types", b"tool-routing", b"wire-format", b"dropped", b"usage"),
+            )
+        ),
     )
 )
 
@@ -90,6 +97,16 @@ def address_allowed(rules: AccessRules, peer: str) -> bool:
     except ValueError:
         return False
     return any(address in network for network in rules.networks)
+
+
+def from_this_machine(peer: str) -> bool:
+    """Returns whether a socket address is one that only this machine has; "" is a Unix socket."""
+    if not peer:
+        return True
+    try:
+        return ipaddress.ip_address(normal_address(peer)).is_loopback
+    except ValueError:
+        return False
 
 
 def host_allowed(rules: AccessRules, host: bytes, bound: Iterable[str]) -> bool:

@@ -124,6 +124,7 @@ class Books:
                 usage,
                 fault.message if fault is not None else "",
                 tuple(tried.candidate.ref for tried in self.exchange.tried),
+                self.call.model,
             )
         )
 
@@ -206,7 +207,7 @@ async def _shown(result: Committed | Refused, books: Books) -> Response:
     with_request_id(fields, call.id, call.client)
     if books.exchange.debug:
         fields += debug_headers(call, books.exchange, result)
-    if native and call.client is FormatId.RESPONSES:
+    if call.client is FormatId.RESPONSES is candidate.wire:
         _note_issuer(found, books, candidate.ref)
     if isinstance(found, Events):
         body, pinger = event_body(found, books)
@@ -217,7 +218,7 @@ async def _shown(result: Committed | Refused, books: Books) -> Response:
 def _turn(call: Call, candidate: Candidate) -> Mapping[str, JSON] | None:
     """Returns what must be remembered of a request whose answer no provider keeps under the client's id."""
     body = call.payload.value
-    if call.client is not FormatId.RESPONSES or convert.is_native(call, candidate) or body.get("store") is False:
+    if call.client is not FormatId.RESPONSES or candidate.wire is call.client or body.get("store") is False:
         return None
     return {"input": body.get("input")}
 

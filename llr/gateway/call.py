@@ -64,7 +64,8 @@ class Call:
     """One request. `endpoint` is where it goes when it is relayed; `choices` how many answers it asks for.
 
     `tool` is the coding tool's name ("codex", "claude-code", ...), `session` what names its conversation, both "" when
-    unknown. `gemini_array` asks for a JSON array instead of events. `started_at` is epoch seconds.
+    unknown. `gemini_array` asks for a JSON array instead of events, `debug` for the header fields that tell how it was
+    routed. `started_at` is epoch seconds.
     """
 
     id: str
@@ -82,6 +83,7 @@ class Call:
     session: str = ""
     gemini_array: bool = False
     no_fallback: bool = False
+    debug: bool = False
     tool_types: tuple[str, ...] = ()
     model_in_body: bool = True
     extra: dict[str, Any] = field(default_factory=dict)

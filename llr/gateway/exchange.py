@@ -113,7 +113,7 @@ class Exchange:
     @property
     def debug(self) -> bool:
         """Returns whether answers tell how they were routed."""
-        return self._live.settings.debug_routing
+        return self._call.debug or self._live.settings.debug_routing
 
     @property
     def responses_store(self) -> ResponsesStoreSpec:
@@ -267,6 +267,7 @@ class Exchange:
                 sent.losses,
                 answer.fault.message if isinstance(answer, Failure) else "",
                 onward,
+                self._call.model,
             )
         )
 

@@ -8,7 +8,7 @@ from llr.base.errors import ErrorKind, GatewayError, fail
 from llr.base.jsonio import JSON, InvalidJSON
 from llr.base.names import FormatId
 from llr.base.records import replace
-from llr.gateway.access import QUERY_KEYS
+from llr.gateway.access import QUERY_KEYS, from_this_machine
 from llr.gateway.call import Call, Payload
 from llr.gateway.deps import Deps, Live
 from llr.gateway.detect import detect
@@ -24,6 +24,7 @@ from llr.wire.multipart import Form
 from llr.wire.splice import Document
 
 NO_FALLBACK = b"x-llm-router-no-fallback"
+DEBUG = b"x-llm-router-debug"
 SIZE_KNOB = "LLM_ROUTER_MAX_REQUEST_BODY_BYTES"
 _TRUE = frozenset(("1", "true", "yes", "y", "on"))
 _OUTPUT_LIMITS = ("max_output_tokens", "max_completion_tokens", "max_tokens")
@@ -64,7 +65,8 @@ async def read_call(match: Match, request: Request, live: Live, deps: Deps, call
         stream=action in GENERATIONS and _stream(payload, client),
         choices=_choices(payload.value, client),
         tool=tool_of(headers),
-        no_fallback=NO_FALLBACK in headers and headers.text(NO_FALLBACK).strip().lower() in _TRUE,
+        no_fallback=_switched_on(headers, NO_FALLBACK),
+        debug=_switched_on(headers, DEBUG) and from_this_machine(request.peer),
         tool_types=_tool_types(payload.value) if "tools" in payload.value else (),
     )
     if client is FormatId.GEMINI:
@@ -73,6 +75,10 @@ async def read_call(match: Match, request: Request, live: Live, deps: Deps, call
         path = _rest_of(request.target)
         return replace(call, endpoint=Endpoint(Asked.PATH, path, own_query(query)))
     return call
+
+
+def _switched_on(headers: Headers, name: bytes) -> bool:
+    return name in headers and headers.text(name).strip().lower() in _TRUE
 
 
 async def _payload(match: Match, request: Request, limit_bytes: int) -> Payload:

@@ -26,7 +26,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """One attempt has its verdict. `wire` is the format on the line, `next_ref` who is tried next ("" for nobody)."""
+    """One attempt has its verdict.
+
+    `wire` is the format on the line, `next_ref` who is tried next ("" for nobody), `model` what the client asked for.
+    """
 
     id: str
     at: float
@@ -39,6 +42,7 @@ class Attempted:
     losses: tuple[Loss, ...] = ()
     message: str = ""
     next_ref: str = ""
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Finished:
     usage: Usage | None = None
     message: str = ""
     failed_refs: tuple[str, ...] = field(default=())
+    model: str = ""
 
 
 Record: TypeAlias = "Started | Attempted | Finished"

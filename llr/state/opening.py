@@ -40,8 +40,9 @@ def open_store(
 ) -> Store:
     """Returns an open store of a backend in `STORES`; shared ones stand in for themselves in memory when they fail.
 
-    `path` is the state file of `file` or the database of `sqlite` (beside the state file by default); `url` the server
-    of `redis`. Raises `GatewayError` (CONFIGURATION) for an unknown backend or a missing package.
+    `path` is the state file of `file` or the database of `sqlite` (beside the state file by default, and begun with
+    what that holds); `url` the server of `redis`. Raises `GatewayError` (CONFIGURATION) for an unknown backend or a
+    missing package.
     """
     target = STORES.get(backend)
     if target is None:
@@ -52,9 +53,11 @@ def open_store(
         return make(candidate_ttl_s=candidate_ttl_s)
     if backend == "file":
         return make(path or DEFAULT_PATH, candidate_ttl_s=candidate_ttl_s, clock=clock)
-    where = url or DEFAULT_URL if backend == "redis" else sqlite_path(path)
     stand_in: Callable[..., Store] = _import("llr.state.resilient:Resilient")
-    shared = make(where, candidate_ttl_s=candidate_ttl_s)
+    if backend == "redis":
+        shared = make(url or DEFAULT_URL, candidate_ttl_s=candidate_ttl_s)
+    else:
+        shared = make(sqlite_path(path), begun_from=path or DEFAULT_PATH, candidate_ttl_s=candidate_ttl_s)
     return stand_in(shared, name=backend, clock=clock, candidate_ttl_s=candidate_ttl_s)
 
 

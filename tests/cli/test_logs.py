@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from llr.cli.cmd_logs import activity_path
 from llr.cli.main import main
 from llr.cli.tailing import BLOCK_BYTES, added_lines, last_lines
+from llr.control.activity import activity_path
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def test_backend(wanted: str, demo: bool, workers: int, chosen: str) -> None:
 
 def test_a_store_that_cannot_be_had_is_refused() -> None:
     with pytest.raises(Refused, match="unknown state backend 'clay'"):
-        stores.open_chosen(Settings(state_backend="clay"), SystemClock(), demo=False, workers=1)
+        stores.open_chosen(Settings(state_backend="clay"), SystemClock(), config_path="")
 
 
 async def test_state_passes_from_one_process_to_the_next(tmp_path: Path) -> None:

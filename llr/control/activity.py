@@ -1,0 +1,212 @@
+"""The activity log: one entry for each request that failed over, recovered or failed, in a file beside the config.
+
+Law: entries hold no body, no header and no key; writing never delays and never fails a request.
+"""
+
+import asyncio
+import logging
+import os
+import re
+import secrets
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from llr.base.jsonio import JSON, dumps
+from llr.base.records import dataclass
+from llr.base.redact import scrub
+from llr.daemon.logfile import LogFile
+from llr.gateway.observe import Attempted, Finished, Record
+from llr.routing.outcome import Commit, GiveUp, Next, Outcome, Phase, Verdict
+
+log = logging.getLogger("llr.activity")
+
+MAX_BYTES = 5 * 1024 * 1024
+# Provider texts longer than this are cut, and end in an ellipsis.
+MAX_SAID = 240
+# Entries waiting for the disk, and requests under way that failed once; beyond it the oldest are forgotten.
+_MAX_WAITING = 1_000
+_MAX_OPEN = 10_000
+_FROM_PROVIDER = frozenset((Phase.HEADERS, Phase.BODY, Phase.STREAM))
+
+
+def activity_path(config: str) -> str:
+    """Returns where the activity log of a config file lies: beside it, named after it."""
+    folder, name = os.path.split(config)
+    stem = name.rpartition(".")[0] or name
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-") or "llm-router"
+    return os.path.join(folder, f".{stem}.activity.jsonl")
+
+
+def summary(outcome: Outcome, verdict: Verdict) -> str:
+    """Returns `status 429 · rate limited`, as far as it is known."""
+    words = "" if isinstance(verdict, Commit) else verdict.category.value.replace("_", " ")
+    status = f"status {outcome.status}" if outcome.status is not None else ""
+    return " · ".join(filter(None, (status, words))) or "request failed"
+
+
+def said(text: str, secrets_known: tuple[str, ...] = ()) -> str:
+    """Returns " Provider said: …" on one line, cut and without secrets; "" for an empty text."""
+    text = " ".join(scrub(text, secrets_known).split())
+    if not text:
+        return ""
+    return f" Provider said: {text if len(text) <= MAX_SAID else text[: MAX_SAID - 1] + '…'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The latest failure of a request that is under way."""
+
+    ref: str
+    label: str
+    summary: str
+    said: str
+    stopped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one entry says; `kind` is `fallback-triggered`, `fallback-succeeded` or `request-failed`."""
+
+    level: str
+    kind: str
+    message: str
+    detail: str
+
+
+class Activity:
+    """An observer that turns records into entries. `secrets` never reach one; `enabled` may change at any time."""
+
+    __slots__ = ("_open", "_write", "enabled", "secrets")
+
+    def __init__(self, write: Callable[[float, Entry], None], *, enabled: bool = True) -> None:
+        self._write = write
+        self._open: OrderedDict[str, Failed] = OrderedDict()
+        self.enabled = enabled
+        self.secrets: tuple[str, ...] = ()
+
+    def __call__(self, record: Record, /) -> None:
+        """Returns at once; a plain success is not logged."""
+        if isinstance(record, Attempted):
+            if isinstance(record.verdict, Commit):
+                self._committed(record)
+            else:
+                self._failed(record)
+        elif isinstance(record, Finished):
+            self._finished(record)
+
+    def _failed(self, record: Attempted) -> None:
+        outcome = record.outcome
+        told = outcome.status is not None and outcome.phase in _FROM_PROVIDER and bool(outcome.excerpt.strip())
+        failed = self._open[record.id] = Failed(
+            record.ref,
+            _label(record.model, record.route),
+            summary(outcome, record.verdict),
+            said(record.message, self.secrets) if told else "",
+            isinstance(record.verdict, GiveUp),
+        )
+        while len(self._open) > _MAX_OPEN:
+            self._open.popitem(last=False)
+        if isinstance(record.verdict, Next) and record.next_ref:
+            text = f"{failed.ref} failed ({failed.summary}). Trying {record.next_ref} next.{failed.said}"
+            self._tell(record.at, "warn", "fallback-triggered", f"Request fallback triggered for {failed.label}.", text)
+
+    def _committed(self, record: Attempted) -> None:
+        failed = self._open.pop(record.id, None)
+        if failed is None or failed.ref == record.ref:
+            return
+        text = f"{record.ref} completed the request after {failed.ref} failed ({failed.summary}).{failed.said}"
+        message = f"Fallback request succeeded for {failed.label}."
+        self._tell(record.at, "success", "fallback-succeeded", message, text)
+
+    def _finished(self, record: Finished) -> None:
+        failed = self._open.pop(record.id, None)
+        if record.end != "failed":
+            return
+        if record.ref:
+            # A stream that broke after its beginning was shown: nobody else can go on with it.
+            label = _label(record.model, record.route)
+            failed = Failed(record.ref, label, "request failed", said(record.message, self.secrets), stopped=True)
+        if failed is None:
+            return
+        end = "Fallback stopped for this error." if failed.stopped else "No more fallbacks are available."
+        text = f"{failed.ref} failed ({failed.summary}). {end}{failed.said}"
+        self._tell(record.at, "error", "request-failed", f"Request failed for {failed.label}.", text)
+
+    def _tell(self, at: float, level: str, kind: str, message: str, detail: str) -> None:
+        if self.enabled:
+            self._write(at, Entry(level, kind, message, detail))
+
+
+def _label(model: str, route: str) -> str:
+    model = model.strip()
+    return route if not model or model == route else f"{model} -> {route}"
+
+
+class ActivityFile:
+    """Appends entries to a file beside the loop; the file is moved aside to `<path>.1` when it grows too large."""
+
+    def __init__(self, path: str, *, max_bytes: int = MAX_BYTES) -> None:
+        self.path = path
+        self._max_bytes = max_bytes
+        self._waiting: deque[bytes] = deque(maxlen=_MAX_WAITING)
+        self._writing: asyncio.Task[None] | None = None
+        self._file: LogFile | None = None
+        self._warned = False
+
+    def write(self, at: float, entry: Entry) -> None:
+        """Returns at once; the entry is written in the background."""
+        self._waiting.append(dumps(_row(at, entry)))
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().create_task(self._drain())
+
+    async def aclose(self) -> None:
+        """Returns when everything is written."""
+        while self._writing is not None:
+            await self._writing
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+            self._file = None
+
+    async def _drain(self) -> None:
+        try:
+            while self._waiting:
+                lines = list(self._waiting)
+                self._waiting.clear()
+                await asyncio.to_thread(self._append, lines)
+        finally:
+            self._writing = None
+
+    def _append(self, lines: list[bytes]) -> None:
+        try:
+            if self._file is None:
+                self._file = LogFile(self.path, self._max_bytes)
+            for line in lines:
+                self._file.write(line.decode() + "\n")
+                self._file.flush()
+        except (OSError, ValueError) as exc:
+            if not self._warned:
+                log.warning("the activity log %s cannot be written: %s", self.path, exc)
+            self._warned = True
+            with suppress(OSError, ValueError):
+                if self._file is not None:
+                    self._file.close()
+            self._file = None
+        else:
+            self._warned = False
+
+
+def _row(at: float, entry: Entry) -> dict[str, JSON]:
+    moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {
+        "id": f"{int(at * 1000)}-{secrets.token_hex(4)}",
+        "time": moment,
+        "level": entry.level,
+        "message": entry.message,
+        "detail": entry.detail,
+        "source": "runtime",
+        "kind": entry.kind,
+        "category": "usage",
+    }
