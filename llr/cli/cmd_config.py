@@ -87,7 +87,11 @@ def run(args: Namespace, context: Context) -> Outcome:
         from llr.base.records import replace
         from llr.cli.questions import answered
 
-        call = replace(call, args=answered(operation, call, context.prompts))
+        def confirm(question: str) -> bool:
+            # --yes confirms what was asked for, not that something went wrong.
+            return not args.yes and context.prompts.confirm(question, default=False)
+
+        call = replace(call, args=answered(operation, call, context.prompts), confirm=confirm)
     return perform(operation, call)
 
 

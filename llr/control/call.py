@@ -54,6 +54,7 @@ class Call:
     """One call: the config file, the flags, the environment.
 
     `progress` is told what a long operation does; `terminal` says that a person reads the text of the outcome.
+    `confirm` asks that person a question whose default is no; without one the answer is no.
     """
 
     config_path: str
@@ -61,3 +62,4 @@ class Call:
     env: Mapping[str, str]
     progress: Progress = silent
     terminal: bool = False
+    confirm: Callable[[str], bool] | None = None

@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from llr.control.call import Args, Call
+from llr.control.operations import OPERATIONS
+from llr.control.perform import perform
+from llr.control.report import Refused
 from llr.control.seams import Question
 from tests.control.test_operations import KEY, Desk, desk, provider
 
@@ -177,6 +181,26 @@ def test_an_incomplete_probe_saves_nothing(
     assert text in body["error"]["message"]
     assert "--skip-probe=true" in body["error"]["fix"]
     assert desk.file.read_bytes() == before
+
+
+@pytest.mark.parametrize(("answer", "saved"), [(True, True), (False, False)])
+def test_a_person_may_save_in_spite_of_the_probe(desk: Desk, prober: Prober, answer: bool, saved: bool) -> None:
+    prober.result = {**GOOD, "ok": False, "failureScope": "full"}
+    asked: list[str] = []
+
+    def confirm(question: str) -> bool:
+        asked.append(question)
+        return answer
+
+    values = {"name": "Probed", "api_key": "sk-probed-0123456789", "models": "m1", "endpoints": "https://x.example/v1"}
+    call = Call(str(desk.file), Args(values), {}, confirm=confirm)
+    if saved:
+        perform(OPERATIONS["upsert-provider"], call)
+    else:
+        with pytest.raises(Refused):
+            perform(OPERATIONS["upsert-provider"], call)
+    assert asked[0].endswith("Save what you typed anyway?")
+    assert ("probed" in {one["id"] for one in desk.doc["providers"]}) is saved
 
 
 def test_what_a_probe_cannot_tell_is_saved_without_one(desk: Desk, prober: Prober) -> None:

@@ -13,8 +13,11 @@ from llr.control.seams import Question, part
 _INSTEAD = "Use --skip-probe=true with explicit --models and --format (or --openai-base-url and --claude-base-url)."
 
 
-async def probe_input(found: Input, doc: Doc, call: Call) -> Mapping[str, Any]:
-    """Returns the result of probing what is about to be saved. Raises `Refused` with 1 for an incomplete one."""
+async def probe_input(found: Input, doc: Doc, call: Call) -> Mapping[str, Any] | None:
+    """Returns the result of probing what is about to be saved, None to save what the flags say in spite of it.
+
+    Raises `Refused` with 1 for an incomplete result that nobody confirmed.
+    """
     entry = find_provider(doc, found.id) or {}
     key = key_of(found.given, entry, call)
     headers = found.given.get("headers")
@@ -29,16 +32,25 @@ async def probe_input(found: Input, doc: Doc, call: Call) -> Mapping[str, Any]:
         **_ways(entry),
     )
     result: Mapping[str, Any] = await part("llr.control.probe", "Probing", _INSTEAD).test(question, call.progress)
+    problem = _problem(result)
+    if problem is None:
+        return result
+    code, text = problem
+    if call.confirm is not None and call.confirm(f"{text} Save what you typed anyway?"):
+        return None
+    raise refuse(code, text, _INSTEAD, exit_code=FAILED)
+
+
+def _problem(result: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Returns code and sentence of a probe that failed or left something open, None for a complete one."""
     scope = result.get("failureScope")
     if scope == "full" or not result.get("ok"):
-        text = "Auto-discovery failed: no endpoint answered with this key and these models."
-        raise refuse("probe-failed", text, _INSTEAD, exit_code=FAILED)
+        return "probe-failed", "Auto-discovery failed: no endpoint answered with this key and these models."
     unresolved = result.get("unresolvedModels") or ()
     if scope == "partial" or unresolved:
         named = f" Not confirmed: {', '.join(map(str, unresolved))}." if unresolved else ""
-        text = f"Auto-discovery is incomplete.{named}"
-        raise refuse("probe-incomplete", text, _INSTEAD, exit_code=FAILED)
-    return result
+        return "probe-incomplete", f"Auto-discovery is incomplete.{named}"
+    return None
 
 
 def endpoints_of(entry: Doc) -> tuple[str, ...]:
