@@ -25,7 +25,8 @@ def _steps(running: instance.Instance | None, exists: bool) -> tuple[str, ...]:
         return ("Check the config: llr config validate", "Run the gateway: llr start", "All commands: llr --help")
     return (
         "Try it with built-in models: llr start --demo",
-        "Write a config, then: llr config validate",
+        "Add a provider: llr config upsert-provider --preset=openrouter --api-key-env=OPENROUTER_API_KEY",
+        "Let a coding agent do it: llr ai-help",
         "All commands: llr --help",
     )
 
