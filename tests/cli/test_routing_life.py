@@ -1,0 +1,342 @@
+"""Balancing, healing and state as the built archive does them: real processes, providers that do what they are told."""
+
+import contextlib
+import http.client
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.life import Gateway, Life
+from tests.cli.test_shared_limits import ANSWER
+
+REFUSAL = {"error": {"message": "slow down"}}
+
+
+class Providers:
+    """Three providers behind one port: each answers its status with fields, and remembers the fields it was sent."""
+
+    def __init__(self) -> None:
+        self.status: dict[str, int] = dict.fromkeys("abc", 200)
+        self.fields: dict[str, dict[str, str]] = {name: {} for name in "abc"}
+        self.asked: dict[str, list[dict[str, str]]] = {name: [] for name in "abc"}
+        providers = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                name = self.path[1]
+                self.rfile.read(int(self.headers["content-length"]))
+                providers.asked[name].append({key.lower(): value for key, value in self.headers.items()})
+                status = providers.status[name]
+                body = ANSWER if status == 200 else json.dumps(REFUSAL).encode()
+                self.send_response(status)
+                fields = {"content-type": "application/json", "content-length": str(len(body))}
+                for key, value in {**fields, **providers.fields[name]}.items():
+                    self.send_header(key, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Says nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+
+    def counts(self) -> list[int]:
+        return [len(seen) for seen in self.asked.values()]
+
+    def document(self, *, root: dict[str, Any] | None = None, **alias: Any) -> dict[str, Any]:
+        entries = [
+            {
+                "id": name,
+                "name": name,
+                "baseUrl": f"http://127.0.0.1:{self.port}/{name}/v1",
+                "format": "openai-chat",
+                "apiKey": f"key-of-{name}",
+                "models": [{"id": "m", "contextWindow": 100_000}],
+            }
+            for name in "abc"
+        ]
+        return {
+            "version": 2,
+            "providers": entries,
+            "modelAliases": {"any": {"strategy": "ordered", "targets": ["a/m", "b/m", "c/m"], **alias}},
+            "metadata": {"llr": {"routing": {"originRetryAttempts": 1}}, **(root or {})},
+        }
+
+
+@pytest.fixture
+def providers() -> Iterator[Providers]:
+    made = Providers()
+    thread = threading.Thread(target=made.server.serve_forever)
+    thread.start()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+    thread.join(10)
+
+
+def write(life: Life, doc: dict[str, Any], name: str = ".llm-router.json") -> Path:
+    path = life.home / name
+    fresh = life.home / "fresh.json"
+    fresh.write_text(json.dumps(doc))
+    os.replace(fresh, path)
+    return path
+
+
+def ask(gateway: Gateway, model: str = "any", **headers: str) -> tuple[int, dict[str, str]]:
+    """Returns status and fields of one answer; underscores in header names stand for hyphens."""
+    with contextlib.closing(http.client.HTTPConnection(*gateway.address, timeout=20)) as connection:
+        fields = {"content-type": "application/json", **{k.replace("_", "-"): v for k, v in headers.items()}}
+        body = json.dumps({"model": model, "messages": [{"role": "user", "content": "hi"}]})
+        connection.request("POST", "/v1/chat/completions", body, fields)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status, {key.lower(): value for key, value in answer.getheaders()}
+
+
+def entries(path: Path) -> list[tuple[str, str, str]]:
+    if not path.exists():
+        return []
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    return [(row["level"], row["kind"], row["detail"]) for row in rows]
+
+
+def test_a_cooldown_is_kept_shown_and_cleared(archived: Life, providers: Providers) -> None:
+    write(archived, providers.document())
+    providers.status["a"], providers.fields["a"] = 429, {"retry-after": "60"}
+    gateway = archived.start()
+    assert [ask(gateway)[0] for _ in range(2)] == [200, 200]
+    assert providers.counts() == [1, 2, 0]
+    row = archived.json("cooldowns")["data"]["cooldowns"][0]
+    assert (row["name"], row["reason"], row["status"]) == ("a/m", "rate_limited", 429)
+    assert 50 < row["secondsLeft"] <= 60
+    assert "a/m" in archived.run("cooldowns").stdout
+    gateway.process.terminate()
+    assert gateway.wait() == 0
+    # The state file is the reference router's, with one more field; the next gateway reads it.
+    state = json.loads((archived.home / ".llm-router.state.json").read_text())
+    record = state["candidateStates"]["candidate:a%2Fm@openai"]
+    assert state["version"] == 1
+    assert record["cooldownUntil"] == record["llr"]["cooldowns"]["rate_limited"] > record["updatedAt"]
+    assert (record["lastFailureStatus"], record["lastFailureCategory"]) == (429, "rate_limited")
+    again = archived.start()
+    providers.status["a"] = 200
+    ask(again)
+    assert providers.counts() == [1, 3, 0]
+    assert archived.run("cooldowns", "clear", "a/m").stdout == "Cleared 1 record(s).\n"
+    ask(again)
+    assert providers.counts() == [2, 3, 0]
+
+
+def test_another_key_ends_the_cooldown_of_the_old_one(archived: Life, providers: Providers) -> None:
+    doc = providers.document()
+    write(archived, doc)
+    providers.status["a"] = 401
+    gateway = archived.start("--no-watch-config")
+    assert [ask(gateway)[0] for _ in range(2)] == [200, 200]
+    assert providers.counts() == [1, 2, 0]
+    providers.status["a"] = 200
+    doc["providers"][0]["apiKey"] = "another-key"
+    write(archived, doc)
+    assert archived.json("reload")["data"]["changed"] is True
+    assert ask(gateway)[0] == 200
+    assert providers.counts() == [2, 2, 0]
+    assert providers.asked["a"][1]["authorization"] == "Bearer another-key"
+    assert archived.json("cooldowns")["data"]["cooldowns"] == []
+
+
+def test_the_activity_log(archived: Life, providers: Providers) -> None:
+    doc = providers.document()
+    write(archived, doc)
+    log = archived.home / "..llm-router.activity.jsonl"
+    gateway = archived.start("--no-watch-config")
+    ask(gateway)
+    providers.status["a"] = 500
+    ask(gateway)
+    providers.status["a"] = 400
+    assert ask(gateway)[0] == 400
+    doc["metadata"]["activityLog"] = {"enabled": False}
+    write(archived, doc)
+    archived.json("reload")
+    assert ask(gateway)[0] == 400
+    gateway.process.terminate()
+    assert gateway.wait() == 0
+    assert entries(log) == [
+        (
+            "warn",
+            "fallback-triggered",
+            "a/m failed (status 500 · temporary error). Trying b/m next. Provider said: slow down",
+        ),
+        (
+            "success",
+            "fallback-succeeded",
+            "b/m completed the request after a/m failed (status 500 · temporary error). Provider said: slow down",
+        ),
+        (
+            "error",
+            "request-failed",
+            "a/m failed (status 400 · invalid request). Fallback stopped for this error. Provider said: slow down",
+        ),
+    ]
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert "Fallback request succeeded for any." in archived.run("logs", "--activity").stdout
+
+
+def test_how_a_request_was_routed(archived: Life, providers: Providers) -> None:
+    write(archived, providers.document())
+    providers.status["a"] = 500
+    gateway = archived.start()
+    plain = ask(gateway)[1]
+    assert not [name for name in plain if name.startswith("x-llm-router-")]
+    told = ask(gateway, x_llm_router_debug="1")[1]
+    assert told["x-llm-router-attempts"] == "a/m:500/temporary_error#1,b/m:200/ok#1"
+    assert told["x-llm-router-selected-candidate"] == "b/m"
+    assert (told["x-llm-router-route-type"], told["x-llm-router-route-strategy"]) == ("alias", "ordered")
+    assert told["x-llm-router-requested-model"] == told["x-llm-router-route-ref"] == "any"
+    status, alone = ask(gateway, x_llm_router_debug="1", x_llm_router_no_fallback="true", model="a/m")
+    assert (status, alone["x-llm-router-attempts"]) == (500, "a/m:500/temporary_error#1")
+    sent = [name for seen in providers.asked.values() for fields in seen for name in fields]
+    assert not [name for name in sent if name.startswith("x-llm-router-")]
+
+
+def test_the_environment_switches_debugging_on(archived: Life, providers: Providers) -> None:
+    write(archived, providers.document())
+    archived.env["LLM_ROUTER_DEBUG_ROUTING"] = "true"
+    assert ask(archived.start())[1]["x-llm-router-attempts"] == "a/m:200/ok#1"
+
+
+def test_no_fallback_and_the_clients_wait(archived: Life, providers: Providers) -> None:
+    write(archived, providers.document())
+    for name in "abc":
+        providers.status[name], providers.fields[name] = 429, {"retry-after": "30"}
+    gateway = archived.start()
+    status, fields = ask(gateway, x_llm_router_no_fallback="true")
+    assert (status, fields["retry-after"], providers.counts()) == (429, "30", [1, 0, 0])
+    status, fields = ask(gateway)
+    assert (status, providers.counts()) == (429, [1, 1, 1])
+    assert 0 < int(fields["retry-after"]) <= 30
+
+
+def test_limits_are_counted_shown_and_emptied(archived: Life, providers: Providers) -> None:
+    doc = providers.document(targets=["a/m"])
+    bucket = {"id": "cap", "name": "cap", "models": ["all"], "requests": 2, "window": {"unit": "month", "size": 12}}
+    doc["providers"][0]["rateLimits"] = [bucket]
+    write(archived, doc)
+    gateway = archived.start()
+    assert [ask(gateway)[0] for _ in range(3)] == [200, 200, 429]
+    count = archived.json("cooldowns")["data"]["counts"][0]
+    assert (count["provider"], count["bucket"], count["used"], count["unit"]) == ("a", "cap", 2, "requests")
+    assert archived.json("cooldowns", "clear", "a/other", "--counts")["data"]["cleared"] == 0
+    assert archived.json("cooldowns", "clear", "a/cap", "--counts")["data"]["cleared"] == 1
+    assert ask(gateway)[0] == 200
+
+
+def test_each_config_has_its_own_state(archived: Life, providers: Providers) -> None:
+    providers.status["a"] = 401
+    path = write(archived, providers.document(), "sandbox.json")
+    gateway = archived.start(f"--config={path}")
+    ask(gateway)
+    gateway.process.terminate()
+    gateway.wait()
+    assert (archived.home / "sandbox.state.json").exists()
+    assert not (archived.home / ".llm-router.state.json").exists()
+    rows = archived.json("cooldowns", f"--config={path}")["data"]["cooldowns"]
+    assert [row["name"] for row in rows] == ["a/m", "a"]
+
+
+def test_two_gateways_on_one_state_file_both_serve(archived: Life, providers: Providers) -> None:
+    providers.status["a"], providers.fields["a"] = 429, {"retry-after": "600"}
+    archived.env["LLM_ROUTER_STATE_FILE_PATH"] = str(archived.home / "shared.json")
+    write(archived, providers.document())
+    first = archived.start()
+    archived.env["LLM_ROUTER_RUNTIME_STATE_PATH"] = str(archived.home / "second.json")
+    second = archived.start(f"--config={write(archived, providers.document(), 'other.json')}")
+    for gateway in (first, second):
+        assert [ask(gateway)[0] for _ in range(3)] == [200] * 3
+    for gateway in (first, second):
+        gateway.process.terminate()
+        assert gateway.wait() == 0
+    state = json.loads((archived.home / "shared.json").read_text())
+    assert list(state["candidateStates"]) == ["candidate:a%2Fm@openai"]
+
+
+@pytest.mark.parametrize("backend", ["file", "sqlite"])
+def test_a_folder_that_cannot_be_written_fails_no_request(archived: Life, providers: Providers, backend: str) -> None:
+    (archived.home / "shut").write_text("no folder")
+    archived.env["LLM_ROUTER_STATE_FILE_PATH"] = str(archived.home / "shut" / "state.json")
+    archived.env["LLM_ROUTER_STATE_BACKEND"] = backend
+    providers.status["a"] = 401
+    write(archived, providers.document())
+    gateway = archived.start()
+    assert [ask(gateway)[0] for _ in range(3)] == [200] * 3
+    gateway.process.terminate()
+    assert gateway.wait() == 0
+    # The record held all the same, in memory.
+    assert providers.counts() == [1, 3, 0]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits another process's files")
+@pytest.mark.parametrize("backend", ["file", "sqlite"])
+def test_a_full_disk_fails_no_request(archived: Life, providers: Providers, backend: str) -> None:
+    from resource import RLIM_INFINITY, RLIMIT_FSIZE, prlimit
+
+    archived.env["LLM_ROUTER_STATE_BACKEND"] = backend
+    write(archived, providers.document())
+    gateway = archived.start()
+    assert ask(gateway)[0] == 200
+    prlimit(gateway.pid, RLIMIT_FSIZE, (0, RLIM_INFINITY))
+    providers.status["a"] = 401
+    assert [ask(gateway)[0] for _ in range(3)] == [200] * 3
+    assert providers.counts() == [2, 3, 0]
+    told = [gateway.wait_for("note") for _ in range(3 if backend == "sqlite" else 2)]
+    assert len([line for line in told if "activity log" in line and "cannot be written" in line]) == 1
+    assert len([line for line in told if "stays in memory" in line or "local to this process" in line]) == 1
+
+
+def test_workers_begin_with_what_one_process_knew(archived: Life, providers: Providers) -> None:
+    providers.status["a"] = 401
+    write(archived, providers.document())
+    gateway = archived.start()
+    ask(gateway)
+    gateway.process.terminate()
+    gateway.wait()
+    providers.status["a"] = 200
+    several = archived.start("--workers=2")
+    assert [ask(several)[0] for _ in range(4)] == [200] * 4
+    assert providers.counts() == [1, 5, 0]
+    assert archived.json("status")["data"]["stateBackend"] == "sqlite"
+    assert [row["name"] for row in archived.json("cooldowns")["data"]["cooldowns"]] == ["a/m", "a"]
+    several.process.terminate()
+    several.wait()
+    # Without a gateway the state of the last one is shown.
+    assert archived.json("cooldowns", "clear", "a")["data"]["cleared"] == 2
+    assert archived.json("cooldowns")["data"] == {"running": False, "cooldowns": [], "counts": []}
+
+
+def test_explain_for_the_key_holder(archived: Life, providers: Providers) -> None:
+    write(archived, {**providers.document(), "masterKey": "gw_master_0123456789abcdef"})
+    gateway = archived.start("--require-auth")
+    body = {"model": "any", "max_tokens": 10, "messages": [{"role": "user", "content": "hi"}], "top_k": 3}
+    question = json.dumps({"format": "claude", "body": body})
+    with contextlib.closing(http.client.HTTPConnection(*gateway.address, timeout=20)) as connection:
+        connection.request("POST", "/llr/explain", question, {"content-type": "application/json"})
+        refused = connection.getresponse()
+        refused.read()
+        fields = {"content-type": "application/json", "authorization": "Bearer gw_master_0123456789abcdef"}
+        connection.request("POST", "/llr/explain", question, fields)
+        told = json.load(connection.getresponse())
+    assert refused.status == 401
+    first = told["candidates"][0]
+    assert [row["candidate"] for row in told["candidates"]] == ["a/m", "b/m", "c/m"]
+    assert (first["wire"], first["translated"]) == ("openai-chat", True)
+    assert [loss["path"] for loss in first["losses"]] == ["top_k"]
+    assert providers.counts() == [0, 0, 0]
