@@ -9,12 +9,14 @@ from llr.control.operation import CONFIG_PARAM, Operation
 from llr.control.rows_file import FILE_ROWS, KEY_ROWS, READ_ROWS, STARTUP_ROWS
 from llr.control.rows_models import MODEL_ROWS
 from llr.control.rows_providers import DIAGNOSTIC_ROWS, PROVIDER_ROWS
+from llr.control.rows_tools import TOOL_ROWS
 
 _ROWS: tuple[Operation, ...] = (
     *READ_ROWS,
     *PROVIDER_ROWS,
     *MODEL_ROWS,
     *KEY_ROWS,
+    *TOOL_ROWS,
     *FILE_ROWS,
     *DIAGNOSTIC_ROWS,
     *STARTUP_ROWS,
@@ -25,8 +27,7 @@ OPERATIONS: Mapping[str, Operation] = {row.name: row for row in _ROWS}
 # Operations that people may know and this build does not have.
 LATER: tuple[str, ...] = (
     *("set-quota-probe", "set-provider-quota-probe", "set-amp-config", "set-amp", "set-amp-client-routing"),
-    *("set-amp-client", "set-codex-cli-routing", "set-codex-cli", "set-claude-code-routing", "set-claude-code"),
-    *("set-claude-code-effort-level", "set-factory-droid-routing", "set-factory-droid"),
+    "set-amp-client",
 )
 
 

@@ -30,7 +30,7 @@ def perform(operation: Operation, call: Call) -> Outcome:
     """Returns what the operation has to say. Raises `Refused` for what it would not do, OSError from the disk."""
     work = operation.work()
     with refusals():
-        return now(work.run(call)) if isinstance(work, Reading) else _edit(work, call)
+        return now(work.run(call)) if isinstance(work, Reading) else _edit(operation, work, call)
 
 
 def now(found: T | Awaitable[T]) -> T:
@@ -94,7 +94,7 @@ class _Edit:
         return Done(self.call, path, facts, before, after, self.made.doc, self.made.changes, changed, dry_run)
 
 
-def _edit(work: Editing, call: Call) -> Outcome:
+def _edit(operation: Operation, work: Editing, call: Call) -> Outcome:
     loaded = configfile.load(call.config_path, env=call.env, persist=False)
     if loaded.parsed.config is None:
         raise ConfigRootError(loaded.path)
@@ -113,7 +113,28 @@ def _edit(work: Editing, call: Call) -> Outcome:
         diff = masked_diff(configfile.read_doc(loaded.path), new, loaded.path)
         return _finished(work, edit.done(loaded.path, dry_run=True), loaded.etag, diff)
     tag = configfile.edit(call.config_path, edit.apply, if_match=wanted)
-    return _finished(work, edit.done(loaded.path, dry_run=False), tag, None)
+    done = edit.done(loaded.path, dry_run=False)
+    return with_tools(_finished(work, done, tag, None), _followed(operation.name, done, edit))
+
+
+def _followed(name: str, done: Done, edit: _Edit) -> list[str]:
+    if not done.changed or edit.before is None:
+        return []
+    from llr.control.toolsync import after_save
+
+    return after_save(done.call, name, done.path, (edit.before, done.doc), (done.before, done.after))
+
+
+def with_tools(outcome: Outcome, lines: list[str]) -> Outcome:
+    """Returns an outcome that also tells of the coding tools that followed a change."""
+    if not lines:
+        return outcome
+    followed: list[JSON] = list(lines)
+    outcome = replace(outcome, data={**outcome.data, "tools": followed})
+    if outcome.report is not None:
+        sections = (*outcome.report.sections, Items("Coding Tools", tuple(lines)))
+        return replace(outcome, report=replace(outcome.report, sections=sections))
+    return replace(outcome, text="\n".join([outcome.text, *(f"- {line}" for line in lines)]))
 
 
 def _finished(work: Editing, done: Done, etag: str, diff: str | None) -> Outcome:

@@ -1,6 +1,6 @@
 """Coding tools and how they are routed: the rows that `tool-status` and `snapshot` show.
 
-One row per tool, written by hand in display order; each tool's module adds its own.
+One row per tool, in the order of the table of tools.
 """
 
 from collections.abc import Callable
@@ -20,14 +20,20 @@ class ToolStatus:
     read: Callable[[Call], tuple[tuple[Section, ...], JSON]]
 
 
-TOOLS: tuple[ToolStatus, ...] = ()
+def _rows() -> tuple[ToolStatus, ...]:
+    # Only here: a command that shows no tool does not pay for knowing them.
+    from functools import partial
+
+    from llr.control.ops.tools import FACES, tool_status
+
+    return tuple(ToolStatus(face.tool.id, face.tool.name, partial(tool_status, face)) for face in FACES)
 
 
 def tool_sections(call: Call) -> tuple[tuple[Section, ...], dict[str, JSON]]:
     """Returns the sections of every tool, and the same as JSON by tool id."""
     sections: list[Section] = []
     data: dict[str, JSON] = {}
-    for tool in TOOLS:
+    for tool in _rows():
         found, data[tool.id] = tool.read(call)
         sections.extend(found)
     return tuple(sections), data

@@ -304,3 +304,29 @@ def remove(text: str, path: Path) -> str:
             if start == entry.start:
                 text = text[:comma_at] + text[comma_at:].lstrip(" ") if text[comma_at : comma_at + 1] == " " else text
     return remove(text, path) if isinstance(path[-1], str) else text
+
+
+def put_items(text: str, path: Path, items: list[JSON]) -> str:
+    """Returns `text` whose array at `path` has these items, those that are there already left as and where they are.
+
+    Items that are not wanted are removed, new ones come at the end, so the order of kept ones is the file's.
+    """
+    holder: Node | None = scan(text) if text.strip("\ufeff" + _SPACE) else None
+    for step in path:
+        entry = _entry(holder, step) if holder is not None else None
+        holder = entry.value if entry is not None else None
+    if holder is None or holder.kind != "array":
+        return put(text, path, items)
+    wanted = list(items)
+    drop: list[int] = []
+    for number, entry in enumerate(holder.entries):
+        value = _plain(text, entry.value)
+        if value in wanted:
+            wanted.remove(value)
+        else:
+            drop.append(number)
+    for number in reversed(drop):
+        text = remove(text, (*path, number))
+    for item in wanted:
+        text = append(text, path, item)
+    return text

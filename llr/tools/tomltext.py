@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 from llr.base.records import dataclass
 
 Path: TypeAlias = "tuple[str, ...]"
-Scalar: TypeAlias = "str | int | bool"
+Scalar: TypeAlias = "str | int | float | bool"
+Value: TypeAlias = "Scalar | list[Any] | dict[str, Any]"
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
@@ -170,11 +171,22 @@ def _dotted(path: Path) -> str:
     return ".".join(_quoted(key) for key in path)
 
 
-def render(value: Scalar) -> str:
-    """Returns a TOML value; strings as basic strings."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int) else _basic(value)
+def render(value: Any) -> str:
+    """Returns a TOML value; strings as basic strings, tables inline, dates as the library gives them."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return _basic(value)
+        case list():
+            return f"[{', '.join(map(render, value))}]"
+        case dict():
+            inner = ", ".join(f"{_quoted(key)} = {render(one)}" for key, one in value.items())
+            return f"{{ {inner} }}" if inner else "{}"
+        case int() | float():
+            return repr(value)
+        case _:
+            return str(value.isoformat())
 
 
 def _newline(text: str) -> str:
@@ -240,14 +252,14 @@ def _insert(text: str, path: Path, value: str, all_: list[Statement]) -> str:
     return _line_after(text, len(text), f"{gap}[{_dotted(table)}]{newline}{_dotted(path[-1:])} = {value}")
 
 
-def _with(doc: dict[str, Any], path: Path, value: Scalar) -> dict[str, Any]:
+def _with(doc: dict[str, Any], path: Path, value: Value) -> dict[str, Any]:
     inner = doc.get(path[0])
     if len(path) == 1:
         return {**doc, path[0]: value}
     return {**doc, path[0]: _with(inner if isinstance(inner, dict) else {}, path[1:], value)}
 
 
-def put(text: str, path: Path, value: Scalar) -> str:
+def put(text: str, path: Path, value: Value) -> str:
     """Returns `text` with `path` set to `value`, in place where it is assigned, else at the end of its table.
 
     Raises `BadTOML` when the text is broken or `path` runs through something that is not a table.

@@ -131,6 +131,30 @@ GOOD: dict[str, Good] = {
         ("runtime", "startup", "config", "tools"),
     ),
     "tool-status": Good(("tool-status",), ("Coding Tool Routing Status", "| http://127.0.0.1:8376"), None, ("tools",)),
+    "codex": Good(
+        ("set-codex-cli-routing", "--default-model=fast", "--thinking-level=high"),
+        ("Codex CLI Routing Enabled", "| Model Binding  | fast", "Catalog File"),
+        None,
+        ("bindings", "files", "routedViaRouter"),
+    ),
+    "claude": Good(
+        ("set-claude-code-routing", "--default-haiku-model=acme/small"),
+        ("Claude Code Routing Enabled", "| Primary Model  | acme/big"),
+        None,
+        ("bindings", "files", "tokenMatches"),
+    ),
+    "effort": Good(
+        ("set-claude-code-effort-level", "--effort-level=xhigh"),
+        ("Claude Code Effort Level Set", "| xhigh"),
+        None,
+        ("effortLevel", "shellProfileUpdated"),
+    ),
+    "droid": Good(
+        ("set-factory-droid-routing", "--mission-model=fast"),
+        ("Factory Droid Routing Enabled", "| Mission Worker       | fast", "| Default Model        | acme/big"),
+        None,
+        ("bindings", "bindingIds"),
+    ),
     "list-presets": Good(("list-presets",), ("Vendor Presets", "| openrouter "), None, ("presets",)),
     "new-provider": Good(
         (*NEW, "--endpoints=https://demo.example/v1", "--model-context-windows=m2=128000"),
@@ -592,6 +616,10 @@ BAD: list[tuple[tuple[str, ...], int, str, str]] = [
         "bad-bucket",
         "bucket id or bucket name is required",
     ),
+    (("set-codex-cli-routing", "--endpoint-url=ftp://x"), 2, "bad-endpoint", "must be a valid http:// or https://"),
+    (("set-claude-code-routing", "--thinking-level=huge"), 2, "bad-flag", "low, medium, high, xhigh, max, not 'huge'"),
+    (("set-claude-code-effort-level", "--effort-level=huge"), 2, "bad-flag", "low, medium, high, xhigh, max"),
+    (("set-claude-code-effort-level",), 2, "missing-flag", "thinking-level is required"),
     (("set-master-key",), 2, "master-key", "master-key is required."),
     (("undo",), 2, "no-backup", "nothing to undo"),
     (("migrate-config", "--target-version=x"), 2, "bad-flag", "positive integer"),
@@ -648,6 +676,11 @@ def test_broken_json_is_refused_with_its_place(desk: Desk, name: str) -> None:
     assert desk.file.read_text() == '{"providers": [}'
 
 
+ELSEWHERE = {f"llr.control.ops.{name}" for name in ("startup", "tools", "effort")}
+
+
 def test_every_operation_is_tried() -> None:
     tried = {operation_of(name) for name in GOOD} | {line[0] for line, *_ in BAD}
-    assert set(OPERATIONS) - tried == {"startup-install", "startup-uninstall"}
+    # Those that reach for other files than the config have tests of their own.
+    elsewhere = {row.name for row in OPERATIONS.values() if row.target.split(":")[0] in ELSEWHERE}
+    assert set(OPERATIONS) - tried - elsewhere == set()

@@ -11,7 +11,9 @@ from llr.control.call import Call
 from llr.control.configfile import ConfigChanged, ConfigSyntaxError
 from llr.control.diff import masked_diff
 from llr.control.operation import Reading
+from llr.control.perform import with_tools
 from llr.control.report import Fields, Outcome, Report, Table, refuse
+from llr.control.toolsync import after_save
 
 _STAMP = re.compile(r"\.bak\.(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-(\d+)\Z")
 
@@ -116,7 +118,10 @@ def _undo(call: Call) -> Outcome:
         ("To Go Back", "llr config undo"),
     )
     data |= {"dryRun": False, "changed": tag != current.etag, "etag": tag}
-    return Outcome(report=Report("Config Restored", (Fields("Overview", rows),)), data=data)
+    outcome = Outcome(report=Report("Config Restored", (Fields("Overview", rows),)), data=data)
+    restored = configfile.load(path, env=call.env, persist=False)
+    docs, parsed = (current.doc, restored.doc), (current.parsed, restored.parsed)
+    return with_tools(outcome, after_save(call, "", path, docs, parsed))
 
 
 HISTORY = Reading(_history)
