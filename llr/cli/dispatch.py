@@ -63,13 +63,20 @@ def dispatch(tokens: Sequence[str]) -> int:
     return out.finish(name, outcome)
 
 
+def _before_tail(tokens: Sequence[str]) -> list[str]:
+    """Returns the words before `--`: those behind it may be meant for another program."""
+    found = list(tokens)
+    return found[: found.index("--")] if "--" in found else found
+
+
 def _wants_json(tokens: Sequence[str]) -> bool:
+    tokens = _before_tail(tokens)
     return any(token in ("--json", "--json=true", "--json=1", "--json=yes") for token in tokens)
 
 
 def _route(tokens: Sequence[str]) -> tuple[str, list[str]]:
     """Returns the command's name ("" for none) and the other tokens."""
-    if any(token == "--tui" or token.startswith("--tui=") for token in tokens):
+    if any(token == "--tui" or token.startswith("--tui=") for token in _before_tail(tokens)):
         raise refuse(
             "tui-removed",
             "The --tui flow was removed.",
@@ -112,7 +119,7 @@ def _run(name: str, rest: Sequence[str], env: Mapping[str, str], out: Output) ->
     params_for = getattr(module, "params_for", None)
     own = module.PARAMS if params_for is None else params_for(rest)
     params = (*own, *GLOBAL_PARAMS)
-    line = grammar.read(rest, params)
+    line = grammar.read(_before_tail(rest) if getattr(module, "TAIL", False) else rest, params)
     if line.help:
         help_for = getattr(module, "help_for", None)
         text = help_for(rest) if help_for else parser.command_help(name, command.summary, params, command.examples)

@@ -87,6 +87,14 @@ COMMANDS: dict[str, Command] = {
         "Print the brief by which a coding agent can set everything up, computed from the real state.",
         (("For an agent", "llr ai-help"), ("Without asking the gateway", "llr ai-help --skip-live-test")),
     ),
+    "run": Command(
+        "llr.cli.cmd_run",
+        "Start a coding tool once through the gateway, nothing of its settings changed.",
+        (
+            ("Claude Code", "llr run claude"),
+            ("Codex CLI with its own words", 'llr run codex --model=fast -- exec "explain this folder"'),
+        ),
+    ),
     "config": Command(
         "llr.cli.cmd_config",
         "Look at the config file or change it by one operation.",
@@ -134,10 +142,10 @@ BARE_FLAGS = frozenset(
         *(param.name for param in GLOBAL_PARAMS),
         *("help", "version", "tui", "demo", "now", "quiet", "strict", "dry-run", "hard"),
         *("watch-config", "no-watch-config", "watch-binary", "no-watch-binary", "require-auth", "no-require-auth"),
-        *("allow-insecure-bind", "detach", "here", "managed", "check", "disable"),
+        *("offline", "allow-insecure-bind", "detach", "here", "managed", "check", "disable"),
         *("device-code", "fill-model-context-windows", "enabled", "skip-probe", "set-master-key", "prune-references"),
         *("clear-fallback-targets", "clear-fallbacks", "remove-bucket", "replace-rate-limits", "generate-master-key"),
         *("print", "create-backup", "follow", "activity", "skip-live-test", "live-test-responses", "allow-plain-http"),
-        "counts",
+        *("counts", "shell-profile"),
     )
 )

@@ -1,0 +1,70 @@
+"""A gateway for the time of one block: a process of the same program, on a free port, with a state file of its own."""
+
+import os
+import select
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from llr.control.report import FAILED, refuse
+from llr.daemon import spawn
+
+READY_S = 30.0
+STOP_S = 5.0
+
+
+@contextmanager
+def brief_gateway(config: str, scratch: str, env: Mapping[str, str]) -> Iterator[str]:
+    """Yields its origin once it is ready; it is stopped at the end. Its log goes to a file, not to the terminal.
+
+    Raises `Refused` with the last of its log when it does not come up.
+    """
+    log = os.path.join(scratch, "gateway.log")
+    reading, writing = os.pipe()
+    words = ("start", f"--config={config}", "--host=127.0.0.1", "--port=0", "--quiet", "--here")
+    own = {
+        **env,
+        "LLM_ROUTER_READY_FD": str(writing),
+        "LLM_ROUTER_RUNTIME_STATE_PATH": os.path.join(scratch, "run.json"),
+        # What routing remembers belongs to the gateway that stays.
+        "LLM_ROUTER_STATE_BACKEND": "memory",
+    }
+    with open(log, "wb") as out:
+        process = subprocess.Popen(
+            spawn.launcher().command(words),
+            env=own,
+            pass_fds=(writing,),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            # Ctrl+C in the terminal is for the tool.
+            start_new_session=True,
+        )
+    os.close(writing)
+    try:
+        line = _line(reading, READY_S).split()
+        if line[:1] != ["READY"] or len(line) < 4:
+            with open(log, encoding="utf-8", errors="replace") as file:
+                said = file.read()[-2000:].strip()
+            raise refuse("start-failed", f"The gateway did not start: {said or 'it said nothing'}", exit_code=FAILED)
+        yield line[3]
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _line(fd: int, patience_s: float) -> str:
+    data = b""
+    try:
+        while not data.endswith(b"\n") and select.select([fd], [], [], patience_s)[0]:
+            part = os.read(fd, 4096)
+            if not part:
+                break
+            data += part
+    finally:
+        os.close(fd)
+    return data.decode()
