@@ -7,7 +7,7 @@ from llr.config.locate import find_provider, get
 from llr.config.schema import Doc
 from llr.control.call import Args, Call
 from llr.control.ops.provider_input import Input, parse_headers, probe_rpm
-from llr.control.report import FAILED, refuse
+from llr.control.report import FAILED, Problem, Refused, refuse
 from llr.control.seams import Question, part
 
 _INSTEAD = "Use --skip-probe=true with explicit --models and --format (or --openai-base-url and --claude-base-url)."
@@ -35,21 +35,21 @@ async def probe_input(found: Input, doc: Doc, call: Call) -> Mapping[str, Any] |
     problem = _problem(result)
     if problem is None:
         return result
-    code, text = problem
-    if call.confirm is not None and call.confirm(f"{text} Save what you typed anyway?"):
+    if call.confirm is not None and call.confirm(f"{problem.message} Save what you typed anyway?"):
         return None
-    raise refuse(code, text, _INSTEAD, exit_code=FAILED)
+    raise Refused(problem, FAILED)
 
 
-def _problem(result: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Returns code and sentence of a probe that failed or left something open, None for a complete one."""
+def _problem(result: Mapping[str, Any]) -> Problem | None:
+    """Returns what a probe failed at or left open, None for a complete one."""
     scope = result.get("failureScope")
     if scope == "full" or not result.get("ok"):
-        return "probe-failed", "Auto-discovery failed: no endpoint answered with this key and these models."
+        text = "Auto-discovery failed: no endpoint answered with this key and these models."
+        return Problem("probe-failed", text, _INSTEAD)
     unresolved = result.get("unresolvedModels") or ()
     if scope == "partial" or unresolved:
         named = f" Not confirmed: {', '.join(map(str, unresolved))}." if unresolved else ""
-        return "probe-incomplete", f"Auto-discovery is incomplete.{named}"
+        return Problem("probe-incomplete", f"Auto-discovery is incomplete.{named}", _INSTEAD)
     return None
 
 
