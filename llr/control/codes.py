@@ -34,8 +34,8 @@ COMMAND_CODES: Mapping[str, str] = {
     "config-refused": "The running gateway refused the config and keeps the old one.",
     "demo-has-no-key": "The demo has no master key to ask for.",
     "demo-or-config": "--demo and --config exclude each other.",
-    "doctor": "The doctor found something that keeps requests from being answered; `findings` say what.",
     "discovery-incomplete": "Discovery found no working format or no model.",
+    "doctor": "The doctor found something that keeps requests from being answered; `findings` say what.",
     "env-unset": "An environment variable that holds a key is not set.",
     "failed": "The report itself says what failed.",
     "forbidden": "The control channel does not know the caller.",
@@ -62,6 +62,7 @@ COMMAND_CODES: Mapping[str, str] = {
     "no-stdin": "A flag of `-` found nothing on stdin.",
     "no-tool": "The program to run is not installed.",
     "no-topic": "The reference has no such topic.",
+    "no-update-source": "No file was named and no release manifest is configured.",
     "no-worker": "No worker process answers.",
     "no-workers": "No worker process could be started.",
     "not-built": "This build does not have that part.",
@@ -69,6 +70,7 @@ COMMAND_CODES: Mapping[str, str] = {
     "not-here": "This platform cannot do that.",
     "not-ours": "A process that is no gateway of ours was left alone.",
     "not-permitted": "A process belongs to another user.",
+    "not-updatable": "This installation is updated by another program.",
     "nothing-runs": "No gateway runs, or it cannot be reached.",
     "os-error": "The operating system refused; the message says what and where.",
     "plain-http": "A key would travel unencrypted to another machine.",
@@ -101,6 +103,7 @@ COMMAND_CODES: Mapping[str, str] = {
     "unknown-word": "The command knows other words.",
     "unreadable-body": "The file of --body cannot be read.",
     "unreadable-config": "The config file cannot be read.",
+    "update-failed": "The update was not installed, or was taken back; nothing else changed.",
     "worker-gone": "A worker process ended.",
 }
 

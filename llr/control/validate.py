@@ -36,7 +36,7 @@ def _unreadable(path: str, exc: ConfigSyntaxError) -> Outcome:
 
 
 def _report(loaded: Loaded, *, strict: bool) -> Outcome:
-    found = (*loaded.parsed.issues, *_above_known(loaded))
+    found = (*loaded.parsed.issues, *above_known(loaded))
     bad = [issue for issue in found if strict or issue.level is Level.ERROR]
     counts = _counts(loaded.parsed.config)
     verdict = f"Failed ({len(bad)} issue{'s' if len(bad) != 1 else ''})" if bad else "Passed"
@@ -67,7 +67,7 @@ def _report(loaded: Loaded, *, strict: bool) -> Outcome:
     return Outcome(INVALID if bad else OK, report=Report(TITLE, sections), data=data)
 
 
-def _above_known(loaded: Loaded) -> tuple[Issue, ...]:
+def above_known(loaded: Loaded) -> tuple[Issue, ...]:
     """Returns what the catalogue of models has against the config; it is read only where a window is stated."""
     config = loaded.parsed.config
     if config is None or not any(model.context_window for one in config.providers for model in one.models):

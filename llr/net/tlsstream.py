@@ -44,6 +44,10 @@ class TLSStream:
             self._in.write(raw)
         self._flush()
 
+    def peer_certificate(self) -> bytes:
+        """Returns the DER bytes of the peer's certificate, b"" before the handshake."""
+        return self._tls.getpeercert(binary_form=True) or b""
+
     @property
     def full(self) -> bool:
         """Tells whether a writer should drain before it goes on."""

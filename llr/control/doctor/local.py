@@ -1,0 +1,142 @@
+"""What can be seen without the network: the file, the gateway, the port, and who may ask."""
+
+import os
+import stat
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from llr import __version__
+from llr.base.jsonio import JSON
+from llr.config.schema import Config, Issue, Level, LocalServer, Provider
+from llr.control.configfile import ConfigSyntaxError, Loaded, load
+from llr.control.doctor.findings import Finding, Grade
+from llr.control.validate import above_known
+from llr.daemon import instance, ports
+from llr.daemon.call import NothingRuns, call
+from llr.providers.windows import is_private_host
+
+CONFIG, GATEWAY, AUTH = "config", "gateway", "auth"
+# Shorter ones can be guessed over a network.
+_LEAST_KEY_CHARS = 16
+_STATUS_TIMEOUT_S = 5.0
+# Findings of the config that keep a provider from answering, whatever their level in the file.
+_FATAL = frozenset(("env-unset", "credential-missing"))
+
+
+def look_at_config(path: str, env: Mapping[str, str]) -> tuple[Loaded | None, list[Finding]]:
+    """Returns the config, None where there is no usable one, and what is wrong with it."""
+    try:
+        loaded = load(path, env=env, persist=False)
+    except ConfigSyntaxError as exc:
+        return None, [Finding(CONFIG, "bad-json", Grade.ERROR, f"{exc}.", "Mend the file, or `llr config undo`.")]
+    except OSError as exc:
+        fix = "Look at its owner and mode."
+        return None, [Finding(CONFIG, "unreadable-config", Grade.ERROR, f"{path}: {exc.strerror}.", fix)]
+    if not loaded.exists:
+        fix = "Add a provider: `llr config upsert-provider --preset=…`; `llr config presets` lists them."
+        return None, [Finding(CONFIG, "no-config", Grade.ERROR, f"{path} does not exist.", fix)]
+    config = loaded.parsed.config
+    found = [_of_issue(issue) for issue in (*loaded.parsed.issues, *above_known(loaded))]
+    count = len(config.providers) if config is not None else 0
+    if not count and not any(one.grade is Grade.ERROR for one in found):
+        fix = "`llr config upsert-provider --preset=…`; `llr config presets` lists them."
+        found.append(Finding(CONFIG, "no-provider", Grade.ERROR, "No provider serves.", fix))
+    if not found:
+        found = [Finding(CONFIG, "config-ok", Grade.OK, f"{path} is valid: {count} provider(s) serve.")]
+    return (loaded if config is not None else None), [*found, *_of_mode(path, loaded)]
+
+
+def _of_issue(issue: Issue) -> Finding:
+    serious = issue.level is Level.ERROR or issue.code in _FATAL
+    fix = issue.hint or f"Mend {issue.path}, then `llr config validate`."
+    grade = Grade.ERROR if serious else Grade.WARNING
+    return Finding(CONFIG, issue.code, grade, issue.message, fix, {"path": issue.path})
+
+
+def _of_mode(path: str, loaded: Loaded) -> list[Finding]:
+    if os.name == "nt":
+        return []
+    mode = stat.S_IMODE(os.stat(path).st_mode)
+    config = loaded.parsed.config
+    holds_keys = config is not None and (bool(config.master_key) or any(one.api_key for one in config.providers))
+    if not mode & 0o077 or not holds_keys:
+        return []
+    text = f"{path} holds keys and others may read it (mode {mode:04o})."
+    return [Finding(CONFIG, "config-mode", Grade.WARNING, text, f"chmod 600 {path}")]
+
+
+def look_at_gateway(config: Config | None, env: Mapping[str, str]) -> list[Finding]:
+    """Returns whether a gateway runs and answers, and who holds the port when none does."""
+    running = instance.active(instance.state_path(env))
+    if running is not None:
+        return _running(running)
+    local = config.local_server if config is not None else None
+    try:
+        port = ports.choose(None, None, env, local or LocalServer()).port
+    except ports.AddressError as exc:
+        return [Finding(GATEWAY, "bad-address", Grade.ERROR, str(exc), "Give it a port from 1 to 65535.")]
+    holders = ports.owners(port) if port else ()
+    if holders:
+        text = f"No gateway runs, and port {port} is held by {', '.join(map(str, holders))}."
+        fix = f"Stop that, or choose another port: LLM_ROUTER_PORT, or `llr start --port={port + 1}`."
+        return [Finding(GATEWAY, "port-taken", Grade.ERROR, text, fix, {"port": port})]
+    text = f"No gateway runs; port {port} is free."
+    return [Finding(GATEWAY, "not-running", Grade.INFO, text, "`llr start`", {"port": port})]
+
+
+def _running(running: instance.Instance) -> list[Finding]:
+    facts: dict[str, JSON] = {"origin": running.origin, "pid": running.pid, "version": running.version}
+    text = f"A gateway runs at {running.origin} (process {running.pid}, version {running.version})."
+    try:
+        call(running, "GET", "/status", timeout_s=_STATUS_TIMEOUT_S)
+    except NothingRuns as exc:
+        found = [Finding(GATEWAY, "no-answer", Grade.ERROR, str(exc), "`llr stop`, then `llr start`.", facts)]
+    else:
+        found = [Finding(GATEWAY, "running", Grade.OK, text, "", facts)]
+    if running.version and running.version != __version__:
+        text = f"The running gateway is version {running.version}, this command is {__version__}."
+        found.append(Finding(GATEWAY, "other-version", Grade.WARNING, text, "`llr restart`", facts))
+    return found
+
+
+def look_at_auth(config: Config, env: Mapping[str, str]) -> list[Finding]:
+    """Returns whether strangers could use the gateway, and how well its keys are kept."""
+    found: list[Finding] = []
+    running = instance.active(instance.state_path(env))
+    host = running.host if running is not None else (config.local_server.host or instance.DEFAULT_HOST)
+    required = running.require_auth if running is not None else config.local_server.require_auth
+    key = config.master_key.reveal() if config.master_key else ""
+    if not ports.is_loopback(host) and not required:
+        text = f"The gateway listens on {host} and asks nobody for a key: whoever reaches it spends your money."
+        fix = "`llr config set-master-key --generate-master-key`, then `llr start --require-auth`."
+        found.append(Finding(AUTH, "open-to-all", Grade.ERROR, text, fix))
+    elif required and not key:
+        fix = "`llr config set-master-key --generate-master-key`"
+        found.append(Finding(AUTH, "no-master-key", Grade.ERROR, "Auth is required and there is no master key.", fix))
+    if key and len(key) < _LEAST_KEY_CHARS:
+        text = f"The master key has fewer than {_LEAST_KEY_CHARS} characters."
+        fix = "`llr config set-master-key --generate-master-key`"
+        found.append(Finding(AUTH, "weak-master-key", Grade.WARNING, text, fix))
+    literal = [str(one.id) for one in config.providers if one.api_key]
+    if literal:
+        text = f"The config holds the keys of {', '.join(literal)} themselves."
+        fix = "`llr config upsert-provider --provider-id=… --api-key-env=NAME --skip-probe` keeps them out of it."
+        found.append(Finding(AUTH, "literal-key", Grade.INFO, text, fix))
+    for provider in config.providers:
+        found += _plain(provider) if provider.key(env) else []
+    return found or [Finding(AUTH, "auth-ok", Grade.OK, "Nobody can use the gateway who should not.")]
+
+
+def _plain(provider: Provider) -> list[Finding]:
+    hosts = [host for url in (provider.base_url, *provider.base_url_by_format.values()) if (host := open_host(url))]
+    if not hosts:
+        return []
+    text = f"Keys and prompts travel unencrypted to {hosts[0]}."
+    return [Finding(f"provider {provider.id}", "plain-http", Grade.WARNING, text, "Use its https address.")]
+
+
+def open_host(base_url: str) -> str:
+    """Returns the host of an address over which everybody on the way can read along, "" for a safe one."""
+    parts = urlsplit(base_url)
+    host = parts.hostname or ""
+    return host if parts.scheme == "http" and not is_private_host(host) else ""

@@ -1,0 +1,122 @@
+"""What the doctor sees without the network, and how the command tells it."""
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llr.cli.main import main
+from llr.config.parse import parse_config
+from llr.config.schema import Config
+from llr.control.doctor.findings import Grade
+from llr.control.doctor.local import look_at_auth, look_at_config, look_at_gateway
+
+KEY = "sk-doctor-0123456789"
+
+
+def provider(**more: Any) -> dict[str, Any]:
+    entry = {"id": "corp", "name": "Corp", "baseUrl": "https://a.example.test/v1", "format": "openai", "apiKey": KEY}
+    return {**entry, "models": ["m"], **more}
+
+
+def config(**more: Any) -> Config:
+    parsed = parse_config({"version": 2, "providers": [provider()], **more}, {})
+    assert parsed.config is not None
+    return parsed.config
+
+
+def server(**more: Any) -> dict[str, Any]:
+    return {"metadata": {"localServer": more}}
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return {"LLM_ROUTER_RUNTIME_STATE_PATH": str(tmp_path / "state.json")}
+
+
+@pytest.mark.parametrize(
+    ("more", "codes"),
+    [
+        ({}, {"literal-key"}),
+        (server(host="0.0.0.0"), {"open-to-all", "literal-key"}),
+        ({**server(host="0.0.0.0", requireAuth=True), "masterKey": "gw_0123456789abcdef"}, {"literal-key"}),
+        ({**server(requireAuth=True), "masterKey": "short"}, {"weak-master-key", "literal-key"}),
+    ],
+)
+def test_who_may_ask(env: dict[str, str], more: dict[str, Any], codes: set[str]) -> None:
+    assert {one.code for one in look_at_auth(config(**more), env)} == codes
+
+
+def test_a_port_held_by_another_is_an_error_that_names_it(env: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+        [found] = look_at_gateway(None, {**env, "LLM_ROUTER_PORT": str(port)})
+    assert (found.code, found.grade) == ("port-taken", Grade.ERROR)
+    assert "process" in found.message
+    [free] = look_at_gateway(None, {**env, "LLM_ROUTER_PORT": str(port)})
+    assert (free.code, free.grade) == ("not-running", Grade.INFO)
+
+
+def test_a_port_that_is_none(env: dict[str, str]) -> None:
+    [found] = look_at_gateway(None, {**env, "LLM_ROUTER_PORT": "many"})
+    assert found.code == "bad-address"
+
+
+@pytest.mark.parametrize(("text", "code"), [(None, "no-config"), ("{", "bad-json"), ("{}", "no-provider")])
+def test_a_config_that_serves_nothing(tmp_path: Path, text: str | None, code: str) -> None:
+    file = tmp_path / "router.json"
+    if text is not None:
+        file.write_text(text)
+    _, found = look_at_config(str(file), {})
+    assert code in {one.code for one in found}
+    assert all(one.fix for one in found)
+
+
+def test_keys_that_others_can_read(tmp_path: Path) -> None:
+    file = tmp_path / "router.json"
+    file.write_text(json.dumps({"version": 2, "providers": [provider()]}))
+    file.chmod(0o644)
+    assert "config-mode" in {one.code for one in look_at_config(str(file), {})[1]}
+    file.chmod(0o600)
+    assert "config-mode" not in {one.code for one in look_at_config(str(file), {})[1]}
+
+
+def run(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, env: dict[str, str], *line: str
+) -> tuple[int, str]:
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    code = main(["doctor", *line])
+    return code, capsys.readouterr().out
+
+
+def test_the_command_in_text_and_json(
+    tmp_path: Path, env: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "router.json"
+    file.write_text(json.dumps({"version": 2, "providers": [provider(contextWindow=1)]}))
+    file.chmod(0o600)
+    env["LLM_ROUTER_PORT"] = "0"
+    code, out = run(capsys, monkeypatch, env, f"--config={file}", "--offline")
+    assert code == 0
+    assert "LLM Router Doctor" in out
+    assert "| Check" in out
+    code, out = run(capsys, monkeypatch, env, f"--config={file}", "--offline", "--json", "--strict")
+    body = json.loads(out)
+    assert (code, body["error"]["code"]) == (1, "doctor")
+    assert body["data"]["errors"] == 0
+    assert body["data"]["warnings"] >= 1
+    assert {"subject", "code", "level", "message", "fix"} <= set(body["data"]["findings"][0])
+    assert KEY not in out
+
+
+def test_the_command_fails_for_an_error_and_refuses_an_unknown_provider(
+    tmp_path: Path, env: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = tmp_path / "none.json"
+    assert run(capsys, monkeypatch, env, f"--config={missing}", "--offline")[0] == 1
+    file = tmp_path / "router.json"
+    file.write_text(json.dumps({"version": 2, "providers": [provider()]}))
+    assert run(capsys, monkeypatch, env, f"--config={file}", "--offline", "--provider-id=nobody")[0] == 2
