@@ -34,6 +34,7 @@ _STRICT = Key("strict", "bool", "a translation that would lose something is refu
 _TIMEOUTS = Key("timeouts", "object", "`connectMs`, `firstByteMs`, `idleMs`")
 _CONCURRENCY = Key("maxConcurrency", "int, 1…100000", "requests at once; over it the candidate is skipped", "none")
 _RULES = Key("failureRules", "list, at most 100", "first match wins over the built-in failure table", "[]")
+_TRAITS = Key("traits", "object", "what translations must know of an upstream, e.g. `think_tags: true`", "by vendor")
 _METADATA = Key("metadata", "object", "free-form; `metadata.llr` holds keys of this router", "{}")
 _ENABLED = Key("enabled", "bool", "a disabled entry stays in the file and is not used", "true")
 
@@ -98,6 +99,7 @@ PROVIDER_LLR = _table(
     _CONCURRENCY,
     Key("streamOnly", "bool", "the upstream is always asked to stream", "false"),
     _RULES,
+    _TRAITS,
     Key("endpointPaths", "object", "path per kind: chat, completions, responses, messages, countTokens, models"),
 )
 MODEL = _table(
@@ -123,7 +125,8 @@ MODEL_LLR = _table(
     _TIMEOUTS,
     _CONCURRENCY,
     Key("wire", "`chat` or `responses`", "OpenAI wire format for clients of another format", "by client"),
-    Key("maxOutputTokens", "int, tokens", "output limit", "unknown"),
+    Key("maxOutputTokens", "int, tokens", "output limit", "of a known model"),
+    _TRAITS,
 )
 ALIAS = _table(
     Key("id", "text", "always the map key"),

@@ -10,6 +10,7 @@ from llr.config.cursor import Cursor
 from llr.config.grammar import as_format
 from llr.config.limits import read_timeouts
 from llr.config.schema import Model
+from llr.config.traits import read_traits
 
 CAPABILITIES = (
     "supportsReasoning",
@@ -82,6 +83,7 @@ def _entry(owner: str, own: str, item: Cursor, probe: Mapping[str, Any] | None) 
         strict=item.llr("strict").tri(),
         timeouts=read_timeouts(item.llr("timeouts")),
         max_concurrency=item.llr("maxConcurrency").bounded(1, 100_000),
+        traits=read_traits(item.llr("traits"), label),
     )
     return ModelEntry(own, item, item.key("enabled").not_false(), model)
 

@@ -12,6 +12,7 @@ from llr.config.limits import read_buckets, read_failure_rules, read_timeouts
 from llr.config.models import ModelEntry, formats, read_models
 from llr.config.quota import read_quota_probe
 from llr.config.schema import AuthKind, AuthSpec, Model, Provider
+from llr.config.traits import read_traits
 
 OLLAMA_URL = "http://localhost:11434/v1"
 SUBSCRIPTION_MODELS: Mapping[str, tuple[str, ...]] = {
@@ -137,6 +138,7 @@ def _read(item: Cursor, own: str, entries: tuple[ModelEntry, ...], env: Mapping[
         max_concurrency=item.llr("maxConcurrency").bounded(1, 100_000),
         stream_only=item.llr("streamOnly").tri() or False,
         failure_rules=read_failure_rules(item.llr("failureRules")),
+        traits=read_traits(item.llr("traits"), f"provider {own}"),
     )
     _check_credential(item, provider, env)
     return provider if usable and serving and proxy is not None else None

@@ -124,6 +124,7 @@ class Model:
     strict: bool | None = None
     timeouts: TimeoutSpec = TimeoutSpec()
     max_concurrency: int | None = None
+    traits: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ class Provider:
     max_concurrency: int | None = None
     stream_only: bool = False
     failure_rules: tuple[FailureRule, ...] = ()
+    traits: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
     def key(self, env: Mapping[str, str]) -> Secret | None:
         """Returns the upstream key: `apiKey`, else the variable named by `apiKeyEnv`, else None."""

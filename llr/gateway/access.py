@@ -209,3 +209,9 @@ def presented_keys(headers: Headers, query: str) -> list[bytes]:
         pairs = parse_qsl(query, keep_blank_values=False, max_num_fields=100) if query.count("&") < 100 else []
         found += [value.encode("utf-8", "replace") for name, value in pairs if name in QUERY_KEYS]
     return [value for given in found if (value := given.strip())]
+
+
+def owner_of(headers: Headers, query: str) -> str:
+    """Returns a short digest that tells the holders of different credentials apart, "" for who brings none."""
+    keys = presented_keys(headers, query)
+    return blake2s(b"\0".join(sorted(set(keys))), digest_size=12).hexdigest() if keys else ""

@@ -8,13 +8,13 @@ from llr.base.jsonio import JSON, InvalidJSON, loads
 from llr.base.names import FormatId
 from llr.base.records import dataclass
 from llr.formats.count import estimate_request
+from llr.formats.table import FORMATS
 from llr.gateway import convert
 from llr.gateway.array import ArrayBody, as_array
 from llr.gateway.attempt import Events, Raw, Whole
 from llr.gateway.call import Call
 from llr.gateway.debug import debug_headers
 from llr.gateway.deps import Deps
-from llr.gateway.dialects import DIALECTS
 from llr.gateway.exchange import Committed, Exchange, Refused
 from llr.gateway.history import final_response, remember
 from llr.gateway.observe import Finished, ignore
@@ -53,7 +53,8 @@ class Books:
         response = final_response(said) if self.call.stream else _json_object(said)
         if response is not None:
             deps, turn, self.turn = self.deps, self.turn, None
-            remember(deps.history, turn, response, self.exchange.responses_store, deps.clock.now())
+            spec, now = self.exchange.responses_store, deps.clock.now()
+            remember(deps.history, turn, response, spec, now, owner=self.call.owner)
 
     async def close(self, fault: Fault | None, *, cancelled: bool = False) -> None:
         """Returns when everything held is given back and the end is reported; once."""
@@ -233,9 +234,9 @@ def _json_object(body: bytes) -> Mapping[str, JSON] | None:
 
 def _note_issuer(found: Whole | Events, books: Books, ref: str) -> None:
     if isinstance(found, Events):
-        note_stream(books.deps, found.held, ref)
+        note_stream(books.deps, found.held, ref, books.call.owner)
     else:
-        note_issuer(books.deps, (found.value or {}).get("id"), ref)
+        note_issuer(books.deps, (found.value or {}).get("id"), ref, books.call.owner)
 
 
 async def _refused(result: Refused, books: Books) -> Response:
@@ -281,7 +282,7 @@ def event_body(found: Events, books: Books) -> tuple[EventBody, Pinger]:
     assert done is not None
     wire, watch = done.candidate.wire, found.watch
     context = call.context(started=True)
-    dialect = DIALECTS[call.client]
+    words = FORMATS[call.client]
     stage = convert.answer_stage(call, done.candidate, done.sent)
     pinger = Pinger(call)
 
@@ -290,8 +291,9 @@ def event_body(found: Events, books: Books) -> tuple[EventBody, Pinger]:
         books.keep_turn(said)
 
     watched = stage is not None and (books.turn is not None or call.codex)
+    clock = books.deps.clock
     body = EventBody(
-        found, books.close, lambda fault: dialect.fault_event(fault, context), stage, seen if watched else None
+        found, books.close, lambda fault: words.fault_event(fault, context), stage, seen if watched else None, clock
     )
     books.bytes_out = lambda: body.bytes_out
     books.usage = lambda: stage.usage if stage is not None else usage_of_stream(wire, watch)
@@ -352,7 +354,7 @@ class LateBody:
         fault = result.fault
         self._over = True
         await books.close(fault)
-        return DIALECTS[call.client].fault_event(fault, call.context(started=False))
+        return FORMATS[call.client].fault_event(fault, call.context(started=False))
 
     async def aclose(self) -> None:
         """Returns when the loop is stopped, the upstream closed and the books are."""

@@ -19,7 +19,7 @@ from llr.gateway.counting import count_tokens
 from llr.gateway.deps import Deps, Live
 from llr.gateway.exchange import Exchange
 from llr.gateway.explaining import explained
-from llr.gateway.history import expanded, stored_answer
+from llr.gateway.history import expanded, owned, stored_answer
 from llr.gateway.intake import need_of, read_call
 from llr.gateway.models import find_listed, listed_models, model_answer, models_answer, shape_for
 from llr.gateway.observe import Started, ignore
@@ -153,7 +153,7 @@ class Gateway:
     async def _generate(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
         call = await read_call(match, request, live, self._deps, request_id)
         previous = call.payload.value.get("previous_response_id") if call.client is FormatId.RESPONSES else None
-        entry = self._deps.history.get(previous, call.started_at) if previous else None
+        entry = self._deps.history.get(owned(call.owner, previous), call.started_at) if previous else None
         if entry is not None:
             return await self._answered(expanded(call, entry), None, live)
         return await self._answered(call, previous, live)
@@ -161,12 +161,13 @@ class Gateway:
     async def _stored(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
         call = await read_call(match, request, live, self._deps, request_id)
         response_id = match.rest.partition("/")[0]
-        entry = self._deps.history.get(response_id, call.started_at)
+        key = owned(call.owner, response_id)
+        entry = self._deps.history.get(key, call.started_at)
         kept = stored_answer(request.method, match.rest, entry) if entry is not None else None
         if kept is None:
             return await self._answered(stored_call(call, match.rest, self._deps), None, live)
-        if request.method == "DELETE":
-            self._deps.history.drop(response_id)
+        if request.method == "DELETE" and key is not None:
+            self._deps.history.drop(key)
         return _json(kept, request_id, FormatId.RESPONSES)
 
     async def _count(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
@@ -183,11 +184,11 @@ class Gateway:
             kind = Kind.NATIVE if call.action in _NATIVE else Kind.GENERATE
             route = live.route(call.model, call.client, kind)
             need = need_of(call, route)
+            first = issuer_of(deps, previous, call.owner) if previous else ""
         except GatewayError as exc:
             return fault_response(exc.fault, call.client, call.context())
         if deps.observe is not ignore:
             deps.observe(_started(call, need))
-        first = issuer_of(deps, previous) if previous else ""
         return await answer(call, Exchange(call, route, need, live, deps, first), deps)
 
 

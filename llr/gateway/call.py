@@ -64,8 +64,8 @@ class Call:
     """One request. `endpoint` is where it goes when it is relayed; `choices` how many answers it asks for.
 
     `tool` is the coding tool's name ("codex", "claude-code", ...), `session` what names its conversation, both "" when
-    unknown. `gemini_array` asks for a JSON array instead of events, `debug` for the header fields that tell how it was
-    routed. `started_at` is epoch seconds.
+    unknown; `owner` tells whose Responses history this is. `gemini_array` asks for a JSON array instead of events,
+    `debug` for the header fields that tell how it was routed. `started_at` is epoch seconds.
     """
 
     id: str
@@ -81,6 +81,7 @@ class Call:
     choices: int = 1
     tool: str = ""
     session: str = ""
+    owner: str = ""
     gemini_array: bool = False
     no_fallback: bool = False
     debug: bool = False

@@ -24,11 +24,13 @@ from llr.gateway.attempt import Whole
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps, Live
 from llr.gateway.history import not_found
-from llr.gateway.routes import Action
+from llr.gateway.routes import GENERATIONS, Action
 from llr.gateway.upstream import Shape
 from llr.ir.loss import Loss
 from llr.ir.request import ChatRequest
-from llr.providers.urls import GEMINI_STREAM, GENERATION, Endpoint
+from llr.providers.models import lookup
+from llr.providers.traits import traits_of
+from llr.providers.urls import GEMINI_STREAM, GENERATION, Endpoint, base_url
 from llr.routing.route import Candidate
 from llr.wire.http import Headers
 from llr.wire.splice import REMOVED, Removed
@@ -58,8 +60,18 @@ class Sent:
 
 
 def is_native(call: Call, candidate: Candidate) -> bool:
-    """Returns whether client and candidate speak the same format."""
-    return candidate.wire is call.client
+    """Returns whether client and candidate speak the same format, so that bodies are relayed.
+
+    A request whose tools have names the format refuses is translated all the same: translations mend names and map
+    them back.
+    """
+    if candidate.wire is not call.client:
+        return False
+    refused: bool | None = call.extra.get("names refused")
+    if refused is None:
+        asks = call.action in GENERATIONS and "tools" in call.payload.value
+        refused = call.extra["names refused"] = asks and relay.names_refused(dict(call.payload.value), call.client)
+    return not refused
 
 
 def format_of(format_id: FormatId) -> Format:
@@ -72,15 +84,25 @@ def format_of(format_id: FormatId) -> Format:
 
 def target_of(candidate: Candidate, deps: Deps) -> Target:
     """Returns the upstream model as encoders see it."""
-    model = candidate.model
+    model, provider = candidate.model, candidate.provider
+    known = lookup(model.id)
     return Target(
         model=model.id,
-        issuer=candidate.provider.id,
-        capabilities=model.capabilities,
-        context_window=model.context_window,
-        max_output_tokens=model.max_output_tokens,
+        issuer=provider.id,
+        capabilities=capabilities_of(candidate),
+        context_window=model.context_window or (known.context_window if known is not None else None),
+        max_output_tokens=model.max_output_tokens or (known.max_output_tokens if known is not None else None),
         learned=marks_of(candidate, deps),
     )
+
+
+def capabilities_of(candidate: Candidate) -> Mapping[str, Any]:
+    """Returns what a model's server can do: what is known of it, then what its provider and the model itself say."""
+    model, provider = candidate.model, candidate.provider
+    known = traits_of(base_url(provider, candidate.target))
+    if provider.traits or model.traits or model.capabilities:
+        return {**known, **provider.traits, **model.traits, **model.capabilities}
+    return known
 
 
 def marks_of(candidate: Candidate, deps: Deps) -> frozenset[str]:
@@ -130,7 +152,7 @@ def outgoing(call: Call, candidate: Candidate, live: Live, deps: Deps) -> Sent:
             edits |= {"model": REMOVED, "stream": REMOVED}
         return Sent(call.endpoint, call.payload.parts(edits), stream, edits=edits)
     request = decoded(call, deps)
-    if request.previous_response_id:
+    if request.previous_response_id and candidate.wire is not call.client:
         # Kept here it would have been put in front already; another provider's memory is out of reach.
         raise not_found(request.previous_response_id)
     if stream is not request.stream:
@@ -142,17 +164,17 @@ def outgoing(call: Call, candidate: Candidate, live: Live, deps: Deps) -> Sent:
         if fault is not None:
             raise GatewayError(fault)
     meta = replace(meta_of(call, candidate, deps), tool_names=encoded.tool_names, call_ids=encoded.call_ids)
-    if _is_kept(call, live):
+    if _is_kept(call, candidate, live):
         meta = replace(meta, request=as_kept(meta.request))
     endpoint = endpoint_of(candidate.wire, stream=stream)
     return Sent(endpoint, [dumps(encoded.body)], stream, encoded.losses, meta, encoded.body)
 
 
-def _is_kept(call: Call, live: Live) -> bool:
+def _is_kept(call: Call, candidate: Candidate, live: Live) -> bool:
     """Returns whether a translated Responses answer will be remembered here, which it then says (`store`)."""
-    if call.client is not FormatId.RESPONSES or call.payload.value.get("store") is False:
+    if call.client is not FormatId.RESPONSES or candidate.wire is call.client:
         return False
-    return live.config.responses_store.max_entries > 0
+    return call.payload.value.get("store") is not False and live.config.responses_store.max_entries > 0
 
 
 def edits_for(call: Call, candidate: Candidate, deps: Deps) -> "dict[str, JSON | Removed]":
@@ -166,7 +188,9 @@ def edits_for(call: Call, candidate: Candidate, deps: Deps) -> "dict[str, JSON |
         return {}
     carriers = bool(deps.carrier_key) and relay.may_hold_carriers(document.data)
     effort = header_effort(call.headers) if _asks_effort(call.headers) else ""
-    if not (carriers or effort or candidate.model.capabilities or marks_of(candidate, deps)):
+    model = candidate.model
+    told = model.capabilities or model.traits or candidate.provider.traits
+    if not (carriers or effort or told or marks_of(candidate, deps)):
         return {}
     target = target_of(candidate, deps)
     body = given = dict(document.value)
@@ -256,6 +280,7 @@ def meta_of(call: Call, candidate: Candidate, deps: Deps) -> Meta:
         key=deps.carrier_key,
         old_keys=deps.old_carrier_keys,
         codex=call.codex,
+        think_tags=capabilities_of(candidate).get("think_tags") is True,
     )
 
 

@@ -1,6 +1,7 @@
 """What was said under a Responses id, kept here where no provider keeps it, so that `previous_response_id` works.
 
-Law: bounded in entries, bytes and time; a conversation whose beginning was forgotten is refused, never shortened.
+Law: bounded in entries, bytes and time; a conversation whose beginning was forgotten is refused, never shortened; who
+brings another credential than the one a turn was asked with does not find it.
 """
 
 from collections.abc import Mapping
@@ -29,8 +30,13 @@ class Entry:
     expires_at: float
 
 
+def owned(owner: str, response_id: object) -> str | None:
+    """Returns the key under which a response id is remembered for one owner, None for what is no id."""
+    return f"{owner} {response_id}" if isinstance(response_id, str) and response_id else None
+
+
 class History:
-    """Answered turns by response id, the least recently used forgotten first."""
+    """Answered turns by `owned` key, the least recently used forgotten first."""
 
     __slots__ = ("_bytes", "_entries")
 
@@ -38,28 +44,28 @@ class History:
         self._entries: dict[str, Entry] = {}
         self._bytes = 0
 
-    def get(self, response_id: object, now: float) -> Entry | None:
+    def get(self, key: str | None, now: float) -> Entry | None:
         """Returns a turn that is still remembered."""
-        entry = self._entries.pop(response_id, None) if isinstance(response_id, str) else None
-        if entry is None or not isinstance(response_id, str):
+        entry = self._entries.pop(key, None) if key is not None else None
+        if entry is None or key is None:
             return None
         if entry.expires_at <= now:
             self._bytes -= entry.size_bytes
             return None
-        self._entries[response_id] = entry
+        self._entries[key] = entry
         return entry
 
-    def drop(self, response_id: str) -> None:
+    def drop(self, key: str) -> None:
         """Forgets a turn."""
-        entry = self._entries.pop(response_id, None)
+        entry = self._entries.pop(key, None)
         self._bytes -= entry.size_bytes if entry is not None else 0
 
-    def put(self, response_id: str, entry: Entry, spec: ResponsesStoreSpec) -> None:
+    def put(self, key: str, entry: Entry, spec: ResponsesStoreSpec) -> None:
         """Keeps a turn and forgets what there is no more room for; one larger than all the room is not kept."""
-        self.drop(response_id)
+        self.drop(key)
         if entry.size_bytes > spec.max_bytes or spec.max_entries < 1:
             return
-        self._entries[response_id] = entry
+        self._entries[key] = entry
         self._bytes += entry.size_bytes
         while len(self._entries) > spec.max_entries or self._bytes > spec.max_bytes:
             self.drop(next(iter(self._entries)))
@@ -96,16 +102,22 @@ def not_found(response_id: object) -> GatewayError:
 
 
 def remember(
-    history: History, body: Mapping[str, JSON], response: Mapping[str, JSON], spec: ResponsesStoreSpec, now: float
+    history: History,
+    body: Mapping[str, JSON],
+    response: Mapping[str, JSON],
+    spec: ResponsesStoreSpec,
+    now: float,
+    *,
+    owner: str = "",
 ) -> None:
     """Keeps an answered turn, unless its client said `store: false`. `body` is the expanded request."""
-    response_id, output = response.get("id"), response.get("output")
-    if body.get("store") is False or not isinstance(response_id, str) or not isinstance(output, list):
+    key, output = owned(owner, response.get("id")), response.get("output")
+    if body.get("store") is False or key is None or not isinstance(output, list):
         return
     asked = input_items(body.get("input"))
     items = (*asked, *output)
     size_bytes = len(dumps(list(items)))
-    history.put(response_id, Entry(items, asked, dict(response), size_bytes, now + spec.ttl_s), spec)
+    history.put(key, Entry(items, asked, dict(response), size_bytes, now + spec.ttl_s), spec)
 
 
 def final_response(events: bytes) -> Mapping[str, JSON] | None:

@@ -8,7 +8,7 @@ from llr.base.errors import ErrorKind, GatewayError, fail
 from llr.base.jsonio import JSON, InvalidJSON
 from llr.base.names import FormatId
 from llr.base.records import replace
-from llr.gateway.access import QUERY_KEYS, from_this_machine
+from llr.gateway.access import QUERY_KEYS, from_this_machine, owner_of
 from llr.gateway.call import Call, Payload
 from llr.gateway.deps import Deps, Live
 from llr.gateway.detect import detect
@@ -65,6 +65,7 @@ async def read_call(match: Match, request: Request, live: Live, deps: Deps, call
         stream=action in GENERATIONS and _stream(payload, client),
         choices=_choices(payload.value, client),
         tool=tool_of(headers),
+        owner=owner_of(headers, query) if client is FormatId.RESPONSES else "",
         no_fallback=_switched_on(headers, NO_FALLBACK),
         debug=_switched_on(headers, DEBUG) and from_this_machine(request.peer),
         tool_types=_tool_types(payload.value) if "tools" in payload.value else (),

@@ -7,10 +7,14 @@ ends in an error of the client's format; whoever stops reading, the upstream is 
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from llr.base.clock import Clock
 from llr.base.errors import ErrorKind, Fault, GatewayError
 from llr.formats.translate import StreamTranslator
 from llr.gateway.attempt import Events, Raw
 from llr.wire.http import BrokenBody
+
+# How long a translated answer that is complete waits for what may still come: usage, or just the end.
+LATE_S = 2.0
 
 
 class Ending(Protocol):
@@ -24,10 +28,12 @@ class EventBody:
     """The rest of an event stream. `translate` None relays bytes as they are."""
 
     __slots__ = (
+        "_clock",
         "_cutter",
         "_ending",
         "_fault_event",
         "_held",
+        "_late_at",
         "_over",
         "_seen",
         "_source",
@@ -43,8 +49,14 @@ class EventBody:
         fault_event: Callable[[Fault], bytes],
         translate: StreamTranslator | None = None,
         seen: Callable[[bytes], None] | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        """Takes what was held back of the stream; `seen` is shown what a translation says."""
+        """Takes what was held back of the stream; `seen` is shown what a translation says.
+
+        With a `clock` a translated answer that is complete ends `LATE_S` later at the latest.
+        """
+        self._clock = clock if translate is not None else None
+        self._late_at: float | None = None
         self._seen = seen
         self._source = live.source
         self._cutter = live.cutter
@@ -69,7 +81,7 @@ class EventBody:
                 return out
         while not self._over:
             try:
-                chunk = await self._source.next()
+                chunk = await self._next()
                 block = self._cutter.feed(chunk) if chunk is not None else b""
             except GatewayError as exc:
                 out = await self._broken(exc.fault)
@@ -88,6 +100,18 @@ class EventBody:
                 return out
         raise StopAsyncIteration
 
+    async def _next(self) -> bytes | None:
+        """Returns the next bytes, None at the end or when a complete answer has waited long enough for it."""
+        clock = self._clock
+        if clock is None or not self._watch.complete:
+            return await self._source.next()
+        now = clock.monotonic()
+        self._late_at = now + LATE_S if self._late_at is None else self._late_at
+        try:
+            return await self._source.next_within(max(0.0, self._late_at - now), clock)
+        except TimeoutError:
+            return None
+
     def _out(self, block: bytes) -> bytes:
         if self._translate is None:
             return block
@@ -100,7 +124,7 @@ class EventBody:
         """The upstream ended its body in good order; whether the answer is whole is another matter."""
         tail = self._cutter.finish()
         out = b""
-        if tail:
+        if tail and self._watch.whole(tail):
             known = self._watch.complete
             relayed = self._watch.read(tail)
             if relayed and (known or self._watch.complete):

@@ -8,23 +8,24 @@ from llr.base.names import FormatId
 from llr.base.records import replace
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps
+from llr.gateway.history import not_found
 from llr.gateway.watch import first_event
 
 _KEPT = 10_000
 
 
-def note_issuer(deps: Deps, response_id: Any, ref: str) -> None:
-    """Remembers which candidate issued a response id; the oldest are forgotten first."""
+def note_issuer(deps: Deps, response_id: Any, ref: str, owner: str) -> None:
+    """Remembers which candidate issued a response id, and to whom; the oldest are forgotten first."""
     if not isinstance(response_id, str) or not response_id:
         return
-    issued: dict[str, str] = deps.memo.setdefault("issued", {})
+    issued: dict[str, tuple[str, str]] = deps.memo.setdefault("issued", {})
     issued.pop(response_id, None)
-    issued[response_id] = ref
+    issued[response_id] = (ref, owner)
     if len(issued) > _KEPT:
         del issued[next(iter(issued))]
 
 
-def note_stream(deps: Deps, held: bytes, ref: str) -> None:
+def note_stream(deps: Deps, held: bytes, ref: str, owner: str) -> None:
     """Remembers the issuer of the response a native stream begins with."""
     event = first_event(held)
     if event is None:
@@ -35,20 +36,27 @@ def note_stream(deps: Deps, held: bytes, ref: str) -> None:
         return
     response = value.get("response") if isinstance(value, dict) else None
     if isinstance(response, dict):
-        note_issuer(deps, response.get("id"), ref)
+        note_issuer(deps, response.get("id"), ref, owner)
 
 
-def issuer_of(deps: Deps, response_id: Any) -> str:
-    """Returns the candidate that issued an id, "" when unknown."""
-    issued: dict[str, str] = deps.memo.get("issued", {})
-    return issued.get(response_id, "") if isinstance(response_id, str) else ""
+def issuer_of(deps: Deps, response_id: Any, owner: str) -> str:
+    """Returns the candidate that issued an id, "" when unknown.
+
+    Raises `GatewayError` for an id that was issued to somebody else: the provider, who knows only us, would tell.
+    """
+    issued: dict[str, tuple[str, str]] = deps.memo.get("issued", {})
+    ref, holder = issued.get(response_id, ("", owner)) if isinstance(response_id, str) else ("", owner)
+    if holder != owner:
+        raise not_found(response_id)
+    return ref
 
 
 def stored_call(call: Call, rest: str, deps: Deps) -> Call:
     """Returns a call about a stored response, addressed to its issuer. Raises `GatewayError(NOT_FOUND)`."""
     response_id = rest.partition("/")[0]
-    ref = issuer_of(deps, response_id)
-    if not ref:
+    issued: dict[str, tuple[str, str]] = deps.memo.get("issued", {})
+    ref, holder = issued.get(response_id, ("", ""))
+    if not ref or holder != call.owner:
         text = f"Response with id '{response_id[:120]}' not found: it was not issued through this gateway by a provider"
         raise fail(ErrorKind.NOT_FOUND, text, param="id")
     return replace(call, model=ref, client=FormatId.RESPONSES, model_in_body=False, no_fallback=True, stream=False)

@@ -108,3 +108,33 @@ def test_bytes_are_bounded() -> None:
     assert history.get("7", 101.0) is None
     history.put("7", entry(400), spec)
     assert history.get("9", 0.0) is not None
+
+
+async def test_a_turn_is_found_only_with_the_credential_it_was_asked_with() -> None:
+    play = playing()
+    mine, yours = {"authorization": "Bearer mine"}, {"x-api-key": "yours"}
+    body = {"model": "any", "input": "secret", "stream": False}
+    first = id_of(await play.ask("POST", RESPONSES.path, body, mine))
+    for headers in (yours, {}):
+        heard = await play.ask("POST", RESPONSES.path, {**body, "previous_response_id": first}, headers)
+        assert heard.status == 400
+        assert heard.json["error"]["code"] == "previous_response_not_found"
+        assert (await play.ask("GET", f"/v1/responses/{first}", b"", headers)).status == 404
+        assert (await play.ask("DELETE", f"/v1/responses/{first}", b"", headers)).status == 404
+    again = await play.ask("POST", RESPONSES.path, {**body, "previous_response_id": first}, mine)
+    assert again.status == 200
+    assert (await play.ask("GET", f"/v1/responses/{first}", b"", mine)).status == 200
+
+
+async def test_what_a_provider_keeps_is_reached_only_with_the_credential_it_was_asked_with() -> None:
+    play = Playbook(doc_for(RESPONSES, "a"))
+    play.upstream("a.test").answers(json_reply(RESPONSES.answer))
+    mine, yours = {"authorization": "Bearer mine"}, {"authorization": "Bearer yours"}
+    body = {"model": "any", "input": "secret"}
+    first = id_of(await play.ask("POST", RESPONSES.path, body, mine))
+    follow = {**body, "previous_response_id": first}
+    asked = len(play.transport.seen)
+    assert (await play.ask("POST", RESPONSES.path, follow, yours)).status == 400
+    assert (await play.ask("GET", f"/v1/responses/{first}", b"", yours)).status == 404
+    assert len(play.transport.seen) == asked
+    assert (await play.ask("POST", RESPONSES.path, follow, mine)).status == 200

@@ -94,14 +94,22 @@ async def test_a_stored_response_is_looked_up_where_it_was_made() -> None:
         play = Playbook(doc_for(RESPONSES, "a", "b"))
         play.upstream("a.test").answers(json_reply({"error": {"message": "no"}}, 500))
         play.upstream("b.test").answers(sse_reply(*RESPONSES.stream) if stream else json_reply(RESPONSES.answer))
-        await play.ask("POST", RESPONSES.path, RESPONSES.body("any", stream=stream))
+        await play.ask("POST", f"{RESPONSES.path}?key=x", RESPONSES.body("any", stream=stream))
         play.upstream("b.test").answers(json_reply({"id": "resp_1"}))
-        calls = [("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("GET", "/input_items?limit=2&key=x")]
+        calls = [
+            ("GET", "?key=x"),
+            ("DELETE", "?key=x"),
+            ("POST", "/cancel?key=x"),
+            ("GET", "/input_items?limit=2&key=x"),
+        ]
         for method, rest in calls:
             heard = await play.ask(method, f"/v1/responses/resp_1{rest}")
             assert (heard.status, heard.json) == (200, {"id": "resp_1"})
         asked = [(request.method, request.target) for request in play.upstream("b.test").asked[1:]]
-        expected = [(method, f"/v1/responses/resp_1{rest.replace('&key=x', '')}") for method, rest in calls]
+        expected = [
+            (method, f"/v1/responses/resp_1{rest.replace('&key=x', '').replace('?key=x', '')}")
+            for method, rest in calls
+        ]
         assert asked == expected
         assert all(not request.body for request in play.upstream("b.test").asked if request.method == "GET")
 

@@ -15,6 +15,7 @@ from llr.formats.openai_chat.calls import Calls
 from llr.formats.openai_chat.parts import (
     CHAT,
     DETAILS,
+    FIELD,
     NAME,
     REASONING_FIELDS,
     SIGNATURE,
@@ -32,6 +33,8 @@ from llr.wire.sse import SSEEvent, SSEParser
 _CHUNK = words("id object created model choices usage error x_groq")
 _PLAIN_DELTA = words("content role")
 _EMPTY: Mapping[str, Part] = {"text": Text(""), "refusal": Refusal(""), "reasoning": Reasoning()}
+# Reasoning of a server that has another name for the field: a client of this format gets it under that name.
+_NAMED = {name: Reasoning(extras={CHAT: {FIELD: name}}) for name in REASONING_FIELDS[1:]}
 
 
 class StreamDecoder:
@@ -234,7 +237,8 @@ class StreamDecoder:
             self._calls.yield_turn(out)
             self._kind = kind
             self._number += 1
-            self._parts.open(self._number, _EMPTY[kind], out)
+            named = _NAMED.get(self._field) if kind == "reasoning" else None
+            self._parts.open(self._number, named or _EMPTY[kind], out)
         if content:
             self._parts.delta(self._number, content, out)
 

@@ -12,10 +12,10 @@ from llr.formats.base import FaultContext, Meta
 from llr.formats.foreign import opaque_text
 from llr.formats.ids import RULES, legal_id
 from llr.formats.openai_chat.errors import fault_event
-from llr.formats.openai_chat.parts import CHAT, DETAILS, sealed_call
+from llr.formats.openai_chat.parts import CHAT, DETAILS, FIELD, sealed_call
 from llr.formats.openai_chat.response import annotation, completion_id, finish_reason, kept_signature, reasoning_block
 from llr.formats.openai_chat.usage import encode_usage
-from llr.formats.reading import table, unload
+from llr.formats.reading import bag, table, unload
 from llr.ir.events import (
     Event,
     Failed,
@@ -94,7 +94,8 @@ class StreamEncoder:
                 self._head = self._open + b'"refusal":'
                 self._refused = True
             case Reasoning():
-                self._head = self._open + b'"reasoning_content":'
+                field = bag(part.extras, CHAT).get(FIELD)
+                self._head = self._open + (b'"reasoning":' if field == "reasoning" else b'"reasoning_content":')
                 self._said.clear()
                 self._paragraph = None
             case ToolCall():
