@@ -132,21 +132,18 @@ def _live(state: State, options: list[str]) -> tuple[str, ...]:
 
 def _playbook(state: State, options: list[str]) -> tuple[str, ...]:
     model = options[0] if options else "<alias>"
-    token = "<the master key>" if state.require_auth else "any"
     origin = state.endpoint
     return (
         "### Claude Code",
-        f"Set in the `env` of ~/.claude/settings.json: ANTHROPIC_BASE_URL={origin}, ANTHROPIC_AUTH_TOKEN={token},"
-        f" ANTHROPIC_MODEL={model}. Needs patch_gate_claude_code=ready.",
+        f"llr config set-claude-code-routing --primary-model={model} (needs patch_gate_claude_code=ready)",
         "### Factory Droid",
-        f"Add a custom model to ~/.factory/settings.json: provider generic-chat-completion-api, baseUrl {origin}/v1,"
-        f" apiKey {token}, model {model}. Needs patch_gate_factory_droid=ready.",
+        f"llr config set-factory-droid-routing --default-model={model} (needs patch_gate_factory_droid=ready)",
         "### Codex CLI",
-        f'Set in ~/.codex/config.toml: model = "{model}", model_provider = "llr", and [model_providers.llr] with'
-        f' base_url = "{origin}/v1", wire_api = "responses". Needs patch_gate_codex_cli=ready.',
+        f"llr config set-codex-cli-routing --default-model={model} (needs patch_gate_codex_cli=ready)",
+        "Each keeps a backup of the tool's file; --enabled=false takes it back, --dry-run shows it first.",
         "### AMP Client",
         f"Not in this build yet; amp.url would be {origin}.",
         "### OpenCode",
-        f"By hand: a provider of type openai-compatible with baseURL {origin}/v1 and model {model}."
-        " Needs patch_gate_opencode=ready.",
+        f"By hand: a provider of type openai-compatible with baseURL {origin}/v1 and model {model}"
+        " (needs patch_gate_opencode=ready)",
     )

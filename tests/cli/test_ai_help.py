@@ -1,15 +1,18 @@
 """The brief for coding agents: computed from what is there, and nothing paid without being asked for."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llr.cli.main import main
+from llr.cli.table import COMMANDS
 from llr.config.parse import parse_config
 from llr.control.agentbrief import CLAUDE, HEALTH, OPENAI, RESPONSES, Probe, State, gates, suggestions
 from llr.control.agentlines import brief
+from llr.control.operations import find
 from tests.cli.life import Life
 from tests.control.test_operations import KEY, MASTER, doc
 
@@ -151,3 +154,11 @@ def test_a_running_gateway_is_asked_what_is_free(sourced: Life) -> None:
     wrong = sourced.json("ai-help", f"--config={file}", "--gateway-auth-token=nope")["data"]["gate"]
     assert wrong["openai_models_probe"].startswith("fail (status=401")
     assert wrong["patch_gate_claude_code"] == "blocked"
+
+
+def test_every_operation_it_names_is_one_of_this_build() -> None:
+    named = re.findall(r"llr config (?:--operation=)?([a-z][a-z-]+)", brief(state({})) + brief(state(doc())))
+    assert len(named) > 15
+    assert [name for name in named if find(name) is None] == []
+    commands = re.findall(r"llr ([a-z][a-z-]+)", brief(state(doc())))
+    assert [name for name in commands if name not in COMMANDS] == []
