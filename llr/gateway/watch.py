@@ -264,6 +264,15 @@ class StreamWatch:
             self.chars += said_in(value)
         return self._grammar.read(name, value)
 
+    def whole(self, tail: bytes) -> bool:
+        """Returns whether the last event, which no blank line ended, was cut nowhere else."""
+        name, data = parse_block(tail.lstrip(b"\r\n"))
+        if data is None:
+            return False
+        if name == "error" or (self._grammar.done and data.strip() == self._grammar.done):
+            return True
+        return _object(data) is not None
+
     @property
     def closing(self) -> bytes:
         """Returns the events a complete stream still misses."""
