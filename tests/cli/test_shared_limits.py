@@ -165,3 +165,27 @@ async def test_a_killed_worker_loses_its_own_requests_and_keeps_no_slot(sourced:
         assert after.leases == {"slot:provider:p": seen["lost"]}
         assert (await store.everything(now=time.time() + LEASE_S + 1)).leases == {}
         await store.aclose()
+
+
+@pytest.mark.needs("redis-server")
+async def test_a_dead_redis_costs_no_request_and_is_found_again(sourced: Life, tmp_path: Path) -> None:
+    port = free_port()
+    bucket = {"id": "b", "models": ["all"], "requests": 100_000, "window": {"unit": "month", "size": 12}}
+    limits = {"rateLimits": [bucket], "metadata": {"llr": {"maxConcurrency": 500}}}
+    async with upstream(sourced, limits, "redis", f"redis://127.0.0.1:{port}/0") as provider:
+        provider.open.set()
+        seen: Counter[str] = Counter()
+        with redis_server(port, tmp_path) as server:
+            gateway = await asyncio.to_thread(sourced.start, "--workers=2")
+            crowd = [asyncio.ensure_future(client(gateway.address, 30, seen)) for _ in range(20)]
+            await provider.reached(100)
+            server.kill()
+            await asyncio.gather(*crowd)
+        assert seen == {"200": 600}
+        assert "local to this process" in await asyncio.to_thread(gateway.wait_for, "note")
+        with redis_server(port, tmp_path):
+            until = time.monotonic() + 20
+            while "is back" not in await asyncio.to_thread(gateway.wait_for, "note"):
+                assert time.monotonic() < until
+            await asyncio.gather(*(client(gateway.address, 5, seen) for _ in range(20)))
+        assert seen == {"200": 700}
