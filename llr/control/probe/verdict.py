@@ -40,7 +40,7 @@ _RATE = re.compile(
 _LIMIT = re.compile(r"output limit|token limit|finish", re.IGNORECASE)
 _UNSUPPORTED = re.compile(
     r"model\b.*(?:not found|does not exist|(?:is )?not available|is not supported)"
-    r"|(?:unknown|unsupported|invalid|unrecognized) model|no such model|not enabled for this model"
+    r"|(?:unknown|unsupported|invalid|unrecognized) model|\bno (?:such )?model\b|not enabled for this model"
     r"|not available (?:for|in) this api|does not support\b.*\bapi"
     r"|must use\b.*\bendpoint|use\b.*/v1|only available via",
     re.IGNORECASE | re.DOTALL,
@@ -61,7 +61,8 @@ def classify(target: ProviderFormat, reply: Reply) -> Verdict:
     if reply.ok and generated(target, reply.json):
         return Verdict.OK
     message = message_of(reply)
-    if reply.status == 429 or (message and _RATE.search(message)):
+    # A 404 that quotes model names may hold such words too, and waiting does not help it.
+    if reply.status == 429 or (reply.status not in (401, 404) and _RATE.search(message)):
         return Verdict.RATE_LIMIT
     if not looks(target, reply.json):
         return Verdict.MISMATCH
