@@ -3,8 +3,8 @@
 from llr.base.jsonio import InvalidJSON, dumps, loads
 from llr.base.names import FormatId
 from llr.base.records import replace
+from llr.formats.table import FORMATS
 from llr.gateway.call import Call
-from llr.gateway.dialects import DIALECTS
 from llr.gateway.watch import first_event
 from llr.wire.sse import format_event
 
@@ -55,4 +55,4 @@ class Pinger:
             return self._waking
         context = self._call.context(started=self._started)
         # An event about a response that was not begun would be no event of any response.
-        return DIALECTS[self._call.client].ping(context if self._started else replace(context, codex=False))
+        return FORMATS[self._call.client].ping(context if self._started else replace(context, codex=False))

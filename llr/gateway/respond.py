@@ -6,7 +6,7 @@ from functools import lru_cache
 from llr.base.errors import Fault
 from llr.base.names import FormatId
 from llr.formats.base import FaultContext
-from llr.gateway.dialects import DIALECTS
+from llr.formats.table import FORMATS
 from llr.wire.http import HOP_BY_HOP, Headers, RawHeaders, Response
 
 JSON_HEADERS: RawHeaders = [
@@ -103,5 +103,5 @@ def with_request_id(fields: RawHeaders, request_id: str, client: FormatId | None
 
 def fault_response(fault: Fault, client: FormatId, context: FaultContext, *, close: bool = False) -> Response:
     """Returns an error answer in the client's words; `close` when the rest of the request will not be read."""
-    status, fields, body = DIALECTS[client].encode_fault(fault, context)
+    status, fields, body = FORMATS[client].encode_fault(fault, context)
     return Response(status, fields, body, close=close)

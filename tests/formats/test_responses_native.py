@@ -34,7 +34,8 @@ def test_an_unknown_earlier_answer_is_refused_in_the_vendors_shape() -> None:
                     "type": "invalid_request_error",
                     "param": "previous_response_id",
                     "code": "previous_response_not_found",
-                }
+                },
+                "type": "error",
             }
         )
 

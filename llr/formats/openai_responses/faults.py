@@ -30,14 +30,17 @@ def decode_fault(status: int, headers: Headers, body: bytes) -> Fault:
 
 
 def encode_fault(fault: Fault, context: FaultContext) -> tuple[int, RawHeaders, bytes]:
-    """Returns (status, headers, body) of an error answer; an overflow for Codex is a stream of one event."""
+    """Returns (status, headers, body) of an error answer; an overflow for Codex is a stream of one event.
+
+    `type` beside `error` is for readers of the other family.
+    """
     if context.codex and context.streaming and fault.kind is ErrorKind.CONTEXT_OVERFLOW:
         raw: RawHeaders = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-cache")]
         if context.request_id:
             raw.append((b"x-request-id", context.request_id.encode("latin-1", "replace")))
         return 200, raw, fault_event(fault, context)
     status = _STATUS.get(fault.http_status, fault.http_status)
-    return status, fault_headers(fault, context.request_id), dumps(error_body(fault))
+    return status, fault_headers(fault, context.request_id), dumps({**error_body(fault), "type": "error"})
 
 
 def fault_event(fault: Fault, context: FaultContext) -> bytes:
