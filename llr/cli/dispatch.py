@@ -146,6 +146,10 @@ def _parse(name: str, line: grammar.Line, params: Sequence[Param], out: Output) 
 def _bare(rest: Sequence[str], env: Mapping[str, str], out: Output) -> Outcome:
     if any(token in ("--version", "-V") for token in rest):
         return Outcome(text=f"llr {__version__}", data={"version": __version__})
+    if list(rest) == ["--self-test"]:
+        from llr.cli import selftest
+
+        raise SystemExit(selftest.run())
     if any(token in ("-h", "--help", "help") for token in rest):
         shown = [(name, command.summary) for name, command in COMMANDS.items() if not command.hidden]
         return Outcome(OK, text=parser.module_help(DESCRIPTION, shown))

@@ -55,10 +55,28 @@ COMMANDS: dict[str, Command] = {
         "Replace the running gateway's processes; no request fails.",
         (("Take up a new llr.pyz", "llr restart"), ("After a change of the port", "llr restart --hard")),
     ),
+    "update": Command(
+        "llr.cli.cmd_update",
+        "Put a newer program file in place of this one; the running gateway takes it up without a break.",
+        (
+            ("From a file with its hash beside it", "llr update --from ./llr.pyz"),
+            ("Is there a newer one (LLM_ROUTER_UPDATE_URL)", "llr update --check --exit-code"),
+            ("Back to the one before", "llr update --rollback"),
+        ),
+    ),
     "status": Command(
         "llr.cli.cmd_status",
         "Show whether a gateway runs, where, and with which settings.",
         (("Look", "llr status"), ("In a script", "llr status --json")),
+    ),
+    "doctor": Command(
+        "llr.cli.cmd_doctor",
+        "Find what stands between this machine and an answer: config, gateway, keys, network; each with its fix.",
+        (
+            ("Everything", "llr doctor"),
+            ("Without the network", "llr doctor --offline"),
+            ("One provider, for a script", "llr doctor --provider-id=openrouter --json"),
+        ),
     ),
     "cooldowns": Command(
         "llr.cli.cmd_cooldowns",
@@ -121,13 +139,10 @@ COMMANDS: dict[str, Command] = {
 }
 
 # Other names of commands.
-ALIASES: dict[str, str] = {"setup": "config"}
+ALIASES: dict[str, str] = {"setup": "config", "upgrade": "update"}
 
 # Commands that people may know and this build does not have.
-LATER: tuple[str, ...] = (
-    *("deploy", "worker-key", "subscription"),
-    *("update", "upgrade", "doctor"),
-)
+LATER: tuple[str, ...] = (*("deploy", "worker-key", "subscription"),)
 
 GLOBAL_PARAMS: tuple[Param, ...] = (
     Param("json", "Print one JSON object on stdout.", Kind.BOOL, default=False),
@@ -143,6 +158,7 @@ BARE_FLAGS = frozenset(
         *("help", "version", "tui", "demo", "now", "quiet", "strict", "dry-run", "hard"),
         *("watch-config", "no-watch-config", "watch-binary", "no-watch-binary", "require-auth", "no-require-auth"),
         *("offline", "allow-insecure-bind", "detach", "here", "managed", "check", "disable"),
+        *("check-only", "exit-code", "install", "no-install", "rollback", "reload", "no-reload"),
         *("device-code", "fill-model-context-windows", "enabled", "skip-probe", "set-master-key", "prune-references"),
         *("clear-fallback-targets", "clear-fallbacks", "remove-bucket", "replace-rate-limits", "generate-master-key"),
         *("print", "create-backup", "follow", "activity", "skip-live-test", "live-test-responses", "allow-plain-http"),

@@ -115,6 +115,9 @@ _KNOBS = (
     Knob("LLM_ROUTER_MANAGED_BY_STARTUP", "bool", "false", "set by the OS service"),
     Knob("LLM_ROUTER_LISTEN_FD", "int", "none", "inherited listening socket, set for workers"),
     Knob("LLM_ROUTER_UPDATE_URL", "URL", "none", "release manifest that `llr update` reads"),
+    Knob(
+        "LLM_ROUTER_UPDATE_PUBKEY", "text", "none", "minisign key, or its file, that every update must be signed with"
+    ),
     Knob("LLM_ROUTER_WEB_PORT", "int", "8788", "port of the web console", 0, 65_535, used=False),
     Knob("LLM_ROUTER_LOG_LARGE_REQUESTS", "bool", "false", "log large requests", used=False),
     Knob("LLM_ROUTER_LARGE_REQUEST_LOG_PATH", "path", "beside the config", "where they are logged", used=False),
