@@ -31,6 +31,7 @@ COLUMNS = {
     "Wire": "wire",
     "Skipped": "skipped",
     "Lost": "losses",
+    "Learned": "learned",
 }
 
 

@@ -35,10 +35,18 @@ def _listed(facts: Mapping[str, JSON], name: str) -> tuple[JSON, ...]:
     return tuple(value) if isinstance(value, list) else ()
 
 
+def _lesson(value: JSON) -> str:
+    """Returns one lesson: which model, in which wire format, and what is kept from it since."""
+    if not isinstance(value, dict):
+        return ""
+    return f"{value.get('candidate')} ({value.get('wire')}): {_text(value.get('marks'))}"
+
+
 def _sections(facts: Mapping[str, JSON]) -> tuple[Section, ...]:
     settings = facts.get("settings")
     rows = tuple((name, _text(value)) for name, value in settings.items()) if isinstance(settings, dict) else ()
     issues = tuple(map(issue_line, _listed(facts, "issues")))
+    learned = tuple(map(_lesson, _listed(facts, "learned")))
     unused = tuple(map(str, _listed(facts, "unusedVariables")))
     unset = tuple(map(str, _listed(facts, "unsetKeyVariables")))
     found: list[Section] = [Fields("Settings", rows)] if rows else []
@@ -46,6 +54,8 @@ def _sections(facts: Mapping[str, JSON]) -> tuple[Section, ...]:
         found.append(Items("Variables Without Effect In This Build", unused))
     if unset:
         found.append(Items("Key Variables That Are Not Set", unset))
+    if learned:
+        found.append(Items("Learned From Refusals", learned))
     if issues:
         found.append(Items("Config Issues", issues))
     return tuple(found)

@@ -69,6 +69,7 @@ async def build_app(launch: Launch, log: Log) -> App:
         rng=Random(),
         ids=RandomIds(),
         observe=all_of(log_observer(log), activity) if activity is not None else log_observer(log),
+        failures_only=not log.shows("debug"),
         require_auth=launch.require_auth,
         bound_hosts=(launch.host,),
         carrier_key=_carrier_key(launch, config, log),
@@ -175,9 +176,11 @@ class _Live:
             self.log.event("config-reloaded", path=self.launch.config_path, issues=len(outcome.loaded.parsed.issues))
 
     async def _forget(self, outcome: Accepted) -> None:
-        """Clears the health records of providers whose key or address is another one now."""
+        """Clears health records and lessons of providers whose key or address is another one now."""
         if not outcome.cleared:
             return
+        for name in outcome.cleared:
+            self.deps.learned.forget(name)
         now = self.deps.clock.now()
         snapshot = await self.deps.store.everything(now=now)
         ops = [op for name in outcome.cleared for op in clear_ops(snapshot, name)]
@@ -214,6 +217,10 @@ class _Live:
             "modelAliases": len(live.config.aliases),
             "stateBackend": self.chosen.name,
             "upstreamConnections": self.client.open_connections,
+            "learned": [
+                {"candidate": ref, "wire": wire.value, "marks": [*sorted(marks)]}
+                for (ref, wire), marks in self.deps.learned.all().items()
+            ],
             **config_facts(live.config, self.env),
             "issues": issues.all_json(parsed),
         }

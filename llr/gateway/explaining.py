@@ -21,7 +21,7 @@ from llr.wire.splice import Document
 
 
 async def explained(call: Call, live: Live, deps: Deps) -> Response:
-    """Returns what planning makes of `{"model", "format"?, "body"?}`, and what each translation would lose.
+    """Returns what planning makes of `{"model", "format"?, "body"?}`, what each translation would lose and was learned.
 
     Raises `GatewayError`: INVALID_REQUEST, MODEL_NOT_FOUND, CONFIGURATION.
     """
@@ -40,9 +40,11 @@ async def explained(call: Call, live: Live, deps: Deps) -> Response:
     state = await deps.store.read(keys_for(route, now=now, need=need, full=True), now=now)
     answer = explanation_json(explain(route, state, now=now, need=need))
     losses = {candidate.ref: _losses(made, candidate, deps) for candidate in route.candidates} if body else {}
+    learned = {candidate.ref: sorted(deps.learned.of(candidate.ref, candidate.wire)) for candidate in route.candidates}
     rows: Any = answer["candidates"]
     for row in rows:
         row["losses"] = losses.get(row["candidate"], [])
+        row["learned"] = learned.get(row["candidate"], [])
     return Response(200, list(JSON_HEADERS), dumps(answer))
 
 

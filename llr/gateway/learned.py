@@ -40,9 +40,10 @@ class Learned:
         """Returns every mark, for operators."""
         return dict(self._marks)
 
-    def forget(self, ref: str = "") -> None:
-        """Drops the marks of one model, or all of them."""
-        self._marks = {key: marks for key, marks in self._marks.items() if ref and key[0] != ref}
+    def forget(self, provider: str = "") -> None:
+        """Drops the marks of one provider's models, or all of them."""
+        start = f"{provider}/"
+        self._marks = {key: marks for key, marks in self._marks.items() if provider and not key[0].startswith(start)}
 
 
 class Calibration:

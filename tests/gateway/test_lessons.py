@@ -133,3 +133,28 @@ async def test_an_answer_without_its_search_moves_on_and_stands_when_nobody_does
     heard = await ask(play, **SEARCH)
     assert (heard.status, heard.json) == (200, NO_SEARCH)
     assert (await ask(play)).json == NO_SEARCH
+
+
+async def test_a_lesson_is_shown_where_a_route_is_explained() -> None:
+    play = Playbook(doc_for(CHAT, "a"))
+    refusal = json_reply({"error": {"message": "Unsupported parameter: 'seed'", "param": "seed"}}, 400)
+    play.upstream("a.test").answers(refusal, json_reply(CHAT.answer))
+    for _ in range(2):
+        heard = await play.ask("POST", CHAT.path, {**CHAT.body("any"), "seed": 7})
+        assert heard.status == 200
+    assert ["seed" in body for body in play.upstream("a.test").bodies] == [True, False, False]
+    told = (await play.ask("POST", "/llr/explain", {"model": "any"})).json
+    assert told["candidates"][0]["learned"] == ["drop:seed"]
+    play.deps.learned.forget("b")
+    assert play.deps.learned.all()
+    play.deps.learned.forget("a")
+    assert not play.deps.learned.all()
+
+
+async def test_the_first_refusal_stands_when_the_repair_does_not_help() -> None:
+    play = Playbook(doc_for(CHAT, "a"))
+    first = {"error": {"message": "Unsupported parameter: 'seed'", "param": "seed"}}
+    play.upstream("a.test").answers(json_reply(first, 400), json_reply({"error": {"message": "and no"}}, 400))
+    heard = await play.ask("POST", CHAT.path, {**CHAT.body("any"), "seed": 7})
+    assert (heard.status, heard.json) == (400, first)
+    assert not play.deps.learned.all()
