@@ -147,11 +147,14 @@ def wire(tool: Tool, wanted: Wanted, view: FileView, memory: Memory | None, *, c
     text = text_of(found, label)
     doc = parsed(tool, text, label)
     backup = read_backup(tool, places, view)
-    before = original_doc(tool, backup, doc, label)
+    routed = bool(tool.ours(doc, wanted.endpoint)) or memory is not None
+    # What a routed tool holds without a backup is no longer its owner's own.
+    before = original_doc(tool, backup, {} if routed else doc, label)
     values = tool.values(wanted, doc, before)
     after = edited(tool, text, values, label)
+    for path in (path for path, value in values.items() if value is None):
+        after = _pruned(tool, after, path, before, label)
     edits = []
-    routed = bool(tool.ours(doc, wanted.endpoint)) or memory is not None
     if capture and tool.backs_up and not backup.captured:
         # What is ours already is never taken for the owner's: a routed tool without a backup gets an empty one.
         kept = _EMPTY if routed or found is None else _backup_body(tool, doc, found)
@@ -247,10 +250,10 @@ def _merged(
 
 
 def _pruned(tool: Tool, text: str, path: Path, before: Mapping[str, JSON], label: str) -> str:
-    """Returns the text without objects above `path` that are empty now and did not stand there before."""
+    """Returns the text without objects above `path` that are empty now and were not so before."""
     for depth in range(len(path) - 1, 0, -1):
         above = path[:depth]
-        if lookup(parsed(tool, text, label), above) == {} and lookup(before, above) is None:
+        if lookup(parsed(tool, text, label), above) == {} and lookup(before, above) != {}:
             text = edited(tool, text, {above: None}, label)
     return text
 

@@ -99,9 +99,10 @@ def _url(kind: str, endpoint: Endpoint) -> str:
     return f"{endpoint.origin}/anthropic" if kind == "anthropic" else f"{endpoint.origin}/openai/v1"
 
 
-def _listed(wanted: Wanted) -> list[Route]:
+def _listed(wanted: Wanted, theirs: Iterable[JSON]) -> list[Route]:
     routes = wanted.routes
-    bound = [wanted.binding[name] for name in _KEYS if wanted.binding.get(name)]
+    own = [name for one in theirs if isinstance(one, dict) for name in (one.get("id"), one.get("displayName"))]
+    bound = [ref for name in _KEYS if (ref := wanted.binding.get(name)) and ref not in own]
     rows: dict[str, Route] = {ref: route for ref, route in routes.by_ref.items() if route.alias}
     for ref in bound:
         rows.setdefault(ref, routes.find(ref) or Route(ref, "/" not in ref))
@@ -141,7 +142,7 @@ def entries(wanted: Wanted, theirs: list[JSON]) -> list[dict[str, JSON]]:
     """Returns our entries, numbered behind the owner's."""
     numbers = [one["index"] for one in theirs if isinstance(one, dict) and isinstance(one.get("index"), int)]
     start = max([int(str(number)) for number in numbers], default=len(theirs) - 1) + 1
-    routes = _listed(wanted)
+    routes = _listed(wanted, theirs)
     ids = _ids(routes, [str(one.get("id")) for one in theirs if isinstance(one, dict)])
     rows: list[dict[str, JSON]] = []
     for place, route in enumerate(routes):
@@ -224,8 +225,9 @@ def _ours(doc: Mapping[str, JSON], _endpoint: Endpoint | None) -> frozenset[Path
     ids = {str(one.get("id")) for one in _entries(doc) if isinstance(one, dict) and managed(one)}
     if not ids:
         return frozenset()
-    found = {path for paths in _KEYS.values() for path in paths if text_at(doc, *path) in ids}
-    return frozenset({_CUSTOM, *found})
+    # A key that is absent may be one we took away; where nothing was, nothing comes back.
+    paths = [*(path for paths in _KEYS.values() for path in paths), _EFFORT]
+    return frozenset({_CUSTOM, *(path for path in paths if lookup(doc, path) is None or text_at(doc, *path) in ids)})
 
 
 def _snapshot(doc: Mapping[str, JSON]) -> Mapping[str, JSON]:
