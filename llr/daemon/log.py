@@ -51,9 +51,13 @@ class Log:
         self._base = base or {}
         self.secrets: tuple[str, ...] = ()
 
+    def shows(self, level: str) -> bool:
+        """Returns whether events of a level are written."""
+        return LEVELS[level] >= self._least
+
     def event(self, name: str, *, level: str = "info", **fields: Value) -> None:
         """Writes one event."""
-        if LEVELS[level] < self._least:
+        if not self.shows(level):
             return
         line = self._line(_stamp(self._now()), level, name, {**fields, **self._base})
         try:

@@ -62,7 +62,8 @@ class Books:
             return
         self.closed = True
         done = self.committed
-        usage = None if cancelled or not self._asks_usage() else self.usage()
+        told = self._is_told(fault)
+        usage = self.usage() if not cancelled and (told or self._asks_usage()) else None
         try:
             if done is not None:
                 await done.hold.close(used=True, tokens=tokens_of(usage))
@@ -70,14 +71,19 @@ class Books:
                 if fault is not None and not cancelled:
                     await self._blame(done, fault)
         finally:
-            self._report(fault, usage, cancelled=cancelled)
+            if told:
+                self._report(fault, usage, cancelled=cancelled)
+
+    def _is_told(self, fault: Fault | None) -> bool:
+        """Returns whether the observer is told of this end."""
+        if self.deps.observe is ignore:
+            return False
+        return not self.deps.failures_only or fault is not None or bool(self.exchange.tried)
 
     def _asks_usage(self) -> bool:
-        """Returns whether anybody wants to know what was used: watchers, token limits, estimates."""
+        """Returns whether it matters here what was used: for token limits and estimates."""
         done = self.committed
-        return self.deps.observe is not ignore or (
-            done is not None and (done.hold.counts or done.sent.meta is not None)
-        )
+        return done is not None and (done.hold.counts or done.sent.meta is not None)
 
     def _calibrate(self, done: Committed, usage: Usage | None) -> None:
         """Compares what a translated request really took with what we would have guessed, now and then."""
@@ -107,8 +113,6 @@ class Books:
 
     def _report(self, fault: Fault | None, usage: Usage | None, *, cancelled: bool) -> None:
         done = self.committed
-        if self.deps.observe is ignore:
-            return
         self.deps.observe(
             Finished(
                 self.call.id,

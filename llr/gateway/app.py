@@ -187,7 +187,7 @@ class Gateway:
             first = issuer_of(deps, previous, call.owner) if previous else ""
         except GatewayError as exc:
             return fault_response(exc.fault, call.client, call.context())
-        if deps.observe is not ignore:
+        if deps.observe is not ignore and not deps.failures_only:
             deps.observe(_started(call, need))
         return await answer(call, Exchange(call, route, need, live, deps, first), deps)
 

@@ -87,7 +87,8 @@ class Deps:
     """Everything a `Gateway` is given.
 
     `require_auth` enforces the master key; `bound_hosts` are names it listens under besides loopback ones;
-    `carrier_key` signs thinking carriers, `old_carrier_keys` still verify them.
+    `failures_only` says that `observe` cares only for requests of which an attempt failed; `carrier_key` signs thinking
+    carriers, `old_carrier_keys` still verify them.
     """
 
     configs: ConfigHolder
@@ -98,6 +99,7 @@ class Deps:
     rng: Random
     ids: IdSource
     observe: Observer = ignore
+    failures_only: bool = False
     require_auth: bool = False
     bound_hosts: tuple[str, ...] = ()
     carrier_key: bytes = b""

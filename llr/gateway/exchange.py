@@ -233,15 +233,17 @@ class Exchange:
             outcome = Outcome(candidate.ref, asked.number, Phase.BODY, True, answer.status, started_at=asked.started_at)
         verdict = classify(outcome, attempt=asked.number, selected=asked.selected, policy=policy, now=now, rng=deps.rng)
         auxiliary = self._call.action not in GENERATIONS
-        ops = health_ops(candidate, outcome, verdict, policy=policy, now=now, auxiliary=auxiliary)
-        if isinstance(verdict, Commit):
-            pins = pin_ops(self._route, candidate, self.need.session, self._state, now=now)
-            ops = pins if self._known_well(candidate, now) else (*ops, *pins)
+        committed = isinstance(verdict, Commit)
+        ops: tuple[Op, ...] = ()
+        if not committed or not self._known_well(candidate, now):
+            ops = health_ops(candidate, outcome, verdict, policy=policy, now=now, auxiliary=auxiliary)
+        if committed:
+            ops = (*ops, *pin_ops(self._route, candidate, self.need.session, self._state, now=now))
         else:
             deps.recovered.pop(candidate.key, None)
         if ops:
             await deps.store.apply(ops, now=now)
-        if deps.observe is not ignore:
+        if deps.observe is not ignore and not (deps.failures_only and committed and not self.tried):
             self._report(asked, answer, outcome, verdict, sent)
         if not isinstance(answer, Failure):
             self._note_losses(sent.losses)

@@ -420,3 +420,18 @@ async def test_waiting_between_chunks_is_no_trouble() -> None:
     asking = await play.open("POST", CHAT.path, CHAT.body("any", stream=True))
     await play.clock.advance(5.1)
     assert (await asking.heard()).body == b"".join(CHAT.stream)
+
+
+async def test_who_cares_for_failures_only_hears_of_nothing_else() -> None:
+    play = Playbook(doc_for(CHAT, "a", "b"), failures_only=True)
+    play.upstream("a.test").answers(json_reply(CHAT.answer))
+    assert (await ask(play, CHAT)).status == 200
+    assert play.observer.records == []
+    play.upstream("a.test").answers(json_reply({"error": {"message": "no"}}, 500))
+    play.upstream("b.test").answers(json_reply(CHAT.answer))
+    assert (await ask(play, CHAT)).status == 200
+    assert [type(record.verdict) for record in play.observer.attempts] == [Next, Commit]
+    assert [record.end for record in play.observer.finished] == ["complete"]
+    play.upstream("b.test").answers(json_reply({"error": {"message": "no"}}, 400))
+    await ask(play, CHAT)
+    assert play.observer.finished[-1].end == "failed"
