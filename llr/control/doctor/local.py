@@ -48,6 +48,9 @@ def look_at_config(path: str, env: Mapping[str, str]) -> tuple[Loaded | None, li
 
 def _of_issue(issue: Issue) -> Finding:
     serious = issue.level is Level.ERROR or issue.code in _FATAL
+    if issue.code == "env-unset":
+        fix = "Set it where the gateway is started, a service's own environment included: `export NAME=…`."
+        return Finding(CONFIG, issue.code, Grade.ERROR, issue.message, fix, {"path": issue.path})
     fix = issue.hint or f"Mend {issue.path}, then `llr config validate`."
     grade = Grade.ERROR if serious else Grade.WARNING
     return Finding(CONFIG, issue.code, grade, issue.message, fix, {"path": issue.path})
@@ -80,7 +83,7 @@ def look_at_gateway(config: Config | None, env: Mapping[str, str]) -> list[Findi
         text = f"No gateway runs, and port {port} is held by {', '.join(map(str, holders))}."
         fix = f"Stop that, or choose another port: LLM_ROUTER_PORT, or `llr start --port={port + 1}`."
         return [Finding(GATEWAY, "port-taken", Grade.ERROR, text, fix, {"port": port})]
-    text = f"No gateway runs; port {port} is free."
+    text = f"No gateway runs; port {port} is free." if port else "No gateway runs; it would take any free port."
     return [Finding(GATEWAY, "not-running", Grade.INFO, text, "`llr start`", {"port": port})]
 
 

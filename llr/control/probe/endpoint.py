@@ -49,6 +49,11 @@ class Detection:
     latency_s: float = 0.0
     responses: bool | None = None
 
+    @property
+    def answered(self) -> bool:
+        """Returns whether anybody answered at all."""
+        return any(step.status for step in self.checks)
+
     def form(self) -> dict[str, JSON]:
         """Returns the JSON form."""
         return {
@@ -140,7 +145,8 @@ class Prober:
         detected = await gather(*(self.detect(named.get(name.value) or base_url, name) for name in both))
         found = dict(zip(both, detected, strict=True))
         gemini_url = named.get("gemini") or base_url
-        if "gemini" in named or may_be_gemini(gemini_url) or not any(one.supported for one in detected):
+        silent = not any(one.supported for one in detected) and any(one.answered for one in detected)
+        if "gemini" in named or may_be_gemini(gemini_url) or silent:
             asked = await self.detect(gemini_url, GEMINI)
             if asked.supported or "gemini" in named or may_be_gemini(gemini_url):
                 found[GEMINI] = asked
@@ -173,7 +179,8 @@ class Prober:
             if takes_key(reply) if speaks else listed:
                 responses = await self._responses(base_url, variant, checks) if target is OPENAI else None
                 return Detection(target, True, True, models, variant, tuple(checks), latency_s, responses)
-            if listing.status in _NOTHING_THERE and reply.status in _NOTHING_THERE and not speaks:
+            nowhere = listing.status in _NOTHING_THERE and reply.status in _NOTHING_THERE and not speaks
+            if nowhere or (listing.error and reply.error):
                 break  # another header would not find more
         return Detection(target, supported, False, models, None, tuple(checks), latency_s)
 

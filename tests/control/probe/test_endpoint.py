@@ -207,7 +207,8 @@ async def test_where_nothing_is_no_second_key_header_is_tried() -> None:
 
 
 async def test_a_dead_endpoint_has_no_format() -> None:
-    found, _ = await probe(lambda _asked: DOWN)
+    found, provider = await probe(lambda _asked: DOWN)
+    assert len(provider.asked) == 4
     assert found.form()["ok"] is False
     steps: Any = found.form()["details"]
     assert "refused" in steps["openai"]["checks"][0]["error"]
