@@ -6,7 +6,6 @@ from llr.base.jsonio import JSON
 from llr.base.redact import mask
 from llr.config.keys import spellings
 from llr.config.locate import get
-from llr.config.mask import masked, masked_text
 from llr.config.schema import Config, Doc
 from llr.control.report import Fields, Section, Table, yes
 
@@ -43,6 +42,16 @@ def _text(amp: Doc, name: str, missing: str) -> str:
     return value if isinstance(value, str) and value else missing
 
 
+def _address(amp: Doc) -> str:
+    text = _text(amp, "upstreamUrl", "")
+    if not text:
+        return "(disabled)"
+    # Only here and below: most configs have no AMP block, and `list` is to start fast.
+    from llr.config.mask import masked_text
+
+    return masked_text(text)
+
+
 def amp_sections(config: Config) -> tuple[Section, ...]:
     """Returns the AMP sections of the report."""
     amp = _amp(config)
@@ -57,7 +66,7 @@ def amp_sections(config: Config) -> tuple[Section, ...]:
     definitions = tuple((_first(row, ("id", *_KEY)), _patterns(row)) for row in rows)
     built_in = "No subagent definitions configured." if present else "The built-in definitions are in use."
     overview = (
-        ("Upstream URL", masked_text(_text(amp, "upstreamUrl", "(disabled)"))),
+        ("Upstream URL", _address(amp)),
         ("Upstream API Key", mask(key) if key else "(not set)"),
         ("Restrict Management To Localhost", yes(get(amp, "amp", "restrictManagementToLocalhost") is True)),
         ("Force Model Mappings", yes(get(amp, "amp", "forceModelMappings") is True)),
@@ -83,4 +92,8 @@ def amp_sections(config: Config) -> tuple[Section, ...]:
 def amp_data(config: Config) -> JSON:
     """Returns the AMP block as it stands, secrets masked; None when there is none."""
     amp = _amp(config)
-    return masked(amp, "amp") if amp else None
+    if not amp:
+        return None
+    from llr.config.mask import masked
+
+    return masked(amp, "amp")
