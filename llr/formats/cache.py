@@ -11,7 +11,7 @@ from llr.base.jsonio import dumps
 from llr.base.names import FormatId
 from llr.base.records import dataclass, replace
 from llr.formats.reading import table, tables, text
-from llr.ir.parts import Message, Part, Role, Text, ToolResult
+from llr.ir.parts import Part, Role, Text, ToolResult
 from llr.ir.request import ChatRequest, Tool
 
 _FNV_OFFSET, _FNV_PRIME = 0x811C9DC5, 0x01000193
@@ -100,7 +100,12 @@ def has_marks(request: ChatRequest) -> bool:
         return True
     if any(isinstance(tool, Tool) and mark_of(tool.extras) for tool in request.tools):
         return True
-    return any(_marked_message(message) for message in request.messages)
+    for message in request.messages:
+        for part in message.parts:
+            # Most parts of long histories are text without luggage: this loop is run for thousands of them.
+            if (part.__class__ is not Text or part.extras) and _marked(part):
+                return True
+    return False
 
 
 def _marked(part: Part) -> bool:
@@ -108,10 +113,6 @@ def _marked(part: Part) -> bool:
     if extras and mark_of(extras):
         return True
     return isinstance(part, ToolResult) and any(_marked(inner) for inner in part.parts)
-
-
-def _marked_message(message: Message) -> bool:
-    return any(_marked(part) for part in message.parts)
 
 
 def apply_hints(request: ChatRequest, hints: CacheHints, client: FormatId, upstream: FormatId) -> ChatRequest:

@@ -14,7 +14,7 @@ from llr.base.jsonio import JSON, InvalidJSON, dumps, loads
 from llr.base.names import FormatId
 from llr.base.records import replace
 from llr.formats.base import Meta
-from llr.ir.parts import Message, Part, Reasoning, Seal, ToolCall
+from llr.ir.parts import Message, Part, Reasoning, Seal, Text, ToolCall
 from llr.ir.request import ChatRequest
 
 PREFIX = "llr1."
@@ -200,6 +200,13 @@ def open_request(request: ChatRequest, keys: tuple[bytes, ...]) -> ChatRequest:
     changed = False
     messages: list[Message] = []
     for message in request.messages:
+        for part in message.parts:
+            if part.__class__ is not Text:
+                break
+        else:
+            # Nearly all messages of long histories: nothing in them can hold a carrier.
+            messages.append(message)
+            continue
         parts = tuple(_open_part(part, keys) for part in message.parts)
         if any(new is not old for new, old in zip(parts, message.parts, strict=True)):
             message, changed = replace(message, parts=_rethought(_reunited(parts))), True

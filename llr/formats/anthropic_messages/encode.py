@@ -16,7 +16,7 @@ from llr.formats.anthropic_messages.blocks import AS_LIST, MESSAGES
 from llr.formats.anthropic_messages.request import NO_TOOLS, OLD_OUTPUT, OWN, RAW_METADATA, RAW_OUTPUT, RAW_THINKING
 from llr.formats.anthropic_messages.turns import Conversation
 from llr.formats.base import Encoded, Target
-from llr.formats.cache import limit_marks
+from llr.formats.cache import has_marks, limit_marks
 from llr.formats.carrier import fits
 from llr.formats.effort import DEFAULT_MAX_TOKENS, ThinkingPlan, plan_thinking
 from llr.formats.fields import luggage_losses, option_losses, passthrough, refuse_choices, schema_losses
@@ -88,7 +88,7 @@ def encode_request(request: ChatRequest, target: Target) -> Encoded:
         conversation.add(message)
     body["messages"] = conversation.finish()
     _check_prefill(work, body["messages"])
-    if limit_marks(body, own=work.own):
+    if has_marks(request) and limit_marks(body, own=work.own):
         work.lose("messages", "cache_control", "at most four cache marks; the last four stay", LossLevel.SILENT)
     work.losses += luggage_losses(request.extras, MESSAGES)
     names = work.names.changed()
