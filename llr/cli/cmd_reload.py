@@ -30,8 +30,12 @@ def run(_args: Namespace, context: Context) -> Outcome:
     listed = tuple(issue_line(issue) for issue in issues) if isinstance(issues, list) else ()
     if reply.status == 200:
         title = "Config reloaded." if body.get("changed", True) else "Config is unchanged."
-        section = (Items("Issues", listed),) if listed else ()
-        return Outcome(report=Report(title, section), data=body)
+        sections = [Items("Issues", listed)] if listed else []
+        waiting = body.get("restartNeeded")
+        if isinstance(waiting, list) and waiting:
+            keys = ", ".join(f"metadata.localServer.{key}" for key in waiting)
+            sections.append(Items("Not Yet In Effect", (f"{keys}: `llr restart --hard` starts the gateway anew.",)))
+        return Outcome(report=Report(title, tuple(sections)), data=body)
     error = body.get("error")
     message = str(error.get("message")) if isinstance(error, dict) else "The config was refused; the old one stays."
     text = "\n".join([message, *(f"- {line}" for line in listed)])

@@ -63,6 +63,11 @@ def run(args: Namespace, context: Context) -> Outcome:
         return detaching.run(args, context)
     prepared = prepare(args, context)
     address = _address(args, context, prepared)
+    if prepared.config is not None:
+        from llr.cli.configuration import keep_flags
+
+        # Not before the checks: a start that is refused leaves no flag behind that would refuse the next one too.
+        keep_flags(prepared.launch.config_path, args, context, prepared.config)
     if for_service:
         from llr.cli import handoff
 
@@ -218,7 +223,12 @@ def _serve(this: _Run, context: Context, prepared: Prepared, quiet: bool) -> Out
 def _live(this: _Run, announce: Announce, kept: Kept | None = None) -> Outcome:
     import asyncio
 
-    supervisor = Supervisor(this.plan, this.hold, this.source, builder(this.launch, this.log), this.log)
+    merges = None
+    if this.plan.workers > 1:
+        from llr.cli.merges import MERGES
+
+        merges = MERGES
+    supervisor = Supervisor(this.plan, this.hold, this.source, builder(this.launch, this.log), this.log, merges)
     try:
         code = asyncio.run(supervisor.run(announce, kept))
     finally:

@@ -18,7 +18,7 @@ from llr.cli.eventlog import all_of, log_observer
 from llr.cli.launch import Launch
 from llr.cli.rows import cooldown_routes, explain_routes
 from llr.cli.stores import Chosen, open_chosen, state_routes
-from llr.config.schema import Config
+from llr.config.schema import Config, LocalServer
 from llr.config.settings import settings as effective
 from llr.control import catalogue, configfile, issues
 from llr.control.activity import Activity, ActivityFile, activity_path
@@ -133,6 +133,7 @@ class _Live:
     gateway: Gateway | None = None
     watch: ConfigWatch | None = None
     watching: "asyncio.Task[None] | None" = None
+    first: LocalServer = LocalServer()
 
     async def handle(self, request: Request) -> Response:
         """Returns the gateway's answer; a reload may put another gateway in its place."""
@@ -152,6 +153,8 @@ class _Live:
         """Begins to look at the config file, where there is one; without `watch_config` only when asked."""
         if self.launch.demo:
             return
+        if loaded.parsed.config is not None:
+            self.first = loaded.parsed.config.local_server
         self.watch = ConfigWatch(
             loaded,
             load=lambda: configfile.load(self.launch.config_path, env=self.env),
@@ -189,7 +192,7 @@ class _Live:
     def _apply_local_server(self, config: Config) -> None:
         wanted = config.local_server.require_auth
         if wanted == self.deps.require_auth:
-            self.log.warn("local-server-changed", advice="host, port and watching take effect at the next start")
+            self.log.warn("local-server-changed", advice="`llr restart --hard` applies host, port and watching")
             return
         if not wanted and not is_loopback(self.launch.host):
             self.log.warn("auth-kept", reason="the gateway listens beyond this machine")
@@ -233,8 +236,18 @@ class _Live:
         if isinstance(outcome, Refused):
             error: JSON = {"code": "config-refused", "message": outcome.reason}
             return Answer(422, {"changed": False, "error": error, "issues": issues.all_json(outcome.issues)})
-        found = issues.all_json(self.watch.current.parsed.issues)
-        return Answer(200, {"changed": isinstance(outcome, Accepted), "issues": found})
+        parsed = self.watch.current.parsed
+        waiting: list[JSON] = list(self._waiting(parsed.config))
+        found = issues.all_json(parsed.issues)
+        return Answer(200, {"changed": isinstance(outcome, Accepted), "issues": found, "restartNeeded": waiting})
+
+    def _waiting(self, config: Config | None) -> tuple[str, ...]:
+        """Returns the keys under metadata.localServer that take effect only when the gateway is started again."""
+        if config is None:
+            return ()
+        now, first = config.local_server, self.first
+        kept = {"host": "host", "port": "port", "watchConfig": "watch_config", "watchBinary": "watch_binary"}
+        return tuple(key for key, name in kept.items() if getattr(now, name) != getattr(first, name))
 
     async def aclose(self) -> None:
         """Gives everything back: watch, upstream connections, embedded upstream, store."""

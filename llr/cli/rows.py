@@ -8,6 +8,7 @@ from llr.base.jsonio import JSON, InvalidJSON, dumps, loads
 from llr.config.schema import Config
 from llr.daemon.channel import Answer, Answerer, Ask, problem
 from llr.routing.cooldowns import CooldownRow, UsageRow, clear_ops, cooldown_rows, reset_ops, usage_rows
+from llr.state.memory import MemoryStore
 from llr.state.store import Store
 from llr.wire.http import Handler, Headers, Request
 
@@ -57,7 +58,8 @@ def cooldown_routes(store: Store, clock: Clock) -> dict[str, Answerer]:
         state = await store.everything(now=now)
         listed: list[JSON] = [_row(row, now) for row in cooldown_rows(state, now=now)]
         counts: list[JSON] = [_count(row) for row in usage_rows(state)]
-        return Answer(200, {"cooldowns": listed, "counts": counts})
+        # In memory each process counts for itself: who asks several of them must add up.
+        return Answer(200, {"cooldowns": listed, "counts": counts, "perProcess": isinstance(store, MemoryStore)})
 
     async def clear(ask: Ask) -> Answer:
         ref = ask.body.get("ref") if isinstance(ask.body, dict) else None

@@ -67,20 +67,28 @@ def _written_at(*paths: str) -> float:
 
 def state_routes(chosen: Chosen, clock: Clock) -> dict[str, Answerer]:
     """Returns the rows by which a store that lives in one process passes its state to the next one."""
-    if chosen.name != "file":
-        return {}
-    from llr.state.file import FileStore
-
     store = chosen.store
-    assert isinstance(store, FileStore)
+    if chosen.name not in ("file", "memory"):
+        return {}
+    from llr.state.file import FileStore, absorb_into, document_of
+    from llr.state.memory import MemoryStore
 
     async def release(_ask: Ask) -> Answer:
+        now = clock.now()
+        if isinstance(store, MemoryStore):
+            return Answer(200, document_of(store, now=now))
+        assert isinstance(store, FileStore)
         await store.aclose()
-        return Answer(200, store.document(now=clock.now()))
+        return Answer(200, store.document(now=now))
 
     async def absorb(ask: Ask) -> Answer:
         if isinstance(ask.body, dict):
-            store.absorb(ask.body, now=clock.now())
+            now = clock.now()
+            if isinstance(store, MemoryStore):
+                absorb_into(store, ask.body, now=now)
+            else:
+                assert isinstance(store, FileStore)
+                store.absorb(ask.body, now=now)
         return Answer(200)
 
     return {f"POST {RELEASE}": release, f"POST {ABSORB}": absorb}

@@ -70,24 +70,11 @@ class FileStore:
 
     def document(self, *, now: float) -> dict[str, Any]:
         """Returns what the file would hold now: what a process that takes over is sent."""
-        self._memory.prune(now)
-        memory = self._memory
-        counts = ((key, Count(use.count, use.expires_at, use.updated_at)) for key, use in memory.usage.items())
-        return encode(memory.cursors, memory.health, counts, now=now)
+        return document_of(self._memory, now=now)
 
     def absorb(self, document: dict[str, Any], *, now: float) -> None:
         """Takes over what another process knew last: its cursors, the later record, the higher count."""
-        theirs, mine = decode(document), self._memory
-        mine.cursors.update(theirs.cursors)
-        for key, record in theirs.health.items():
-            if key not in mine.health or record.updated_at > mine.health[key].updated_at:
-                mine.health[key] = record
-        for window, entry in theirs.usage.items():
-            known = mine.usage.get(window)
-            if known is None or entry.count > known.count:
-                mine.usage[window] = Usage(entry.count, entry.expires_at, entry.updated_at)
-        mine.version += 1
-        mine.prune(now)
+        absorb_into(self._memory, document, now=now)
 
     def _fill(self, contents: Contents) -> None:
         self._memory.cursors.update(contents.cursors)
@@ -125,6 +112,28 @@ class FileStore:
     def _write(self, text: str) -> None:
         self._lock.acquire()
         write_atomically(self.path, text)
+
+
+def document_of(memory: MemoryStore, *, now: float) -> dict[str, Any]:
+    """Returns what a state file would hold of a store in memory."""
+    memory.prune(now)
+    counts = ((key, Count(use.count, use.expires_at, use.updated_at)) for key, use in memory.usage.items())
+    return encode(memory.cursors, memory.health, counts, now=now)
+
+
+def absorb_into(mine: MemoryStore, document: dict[str, Any], *, now: float) -> None:
+    """Puts what another process knew last into a store: its cursors, the later record, the higher count."""
+    theirs = decode(document)
+    mine.cursors.update(theirs.cursors)
+    for key, record in theirs.health.items():
+        if key not in mine.health or record.updated_at > mine.health[key].updated_at:
+            mine.health[key] = record
+    for window, entry in theirs.usage.items():
+        known = mine.usage.get(window)
+        if known is None or entry.count > known.count:
+            mine.usage[window] = Usage(entry.count, entry.expires_at, entry.updated_at)
+    mine.version += 1
+    mine.prune(now)
 
 
 def load(path: str, now: float) -> Contents:

@@ -8,16 +8,18 @@ from typing import Any
 import pytest
 
 from llr.base.clock import SystemClock
+from llr.base.jsonio import JSON
 from llr.cli import carrierkey, configuration, stores
 from llr.cli.launch import SERVING_PARAMS, Launch, from_worker_args
+from llr.cli.merges import MERGES
 from llr.cli.parser import build
 from llr.cli.stores import Chosen
 from llr.config.schema import Doc, Settings
 from llr.control.report import Refused
-from llr.daemon.channel import Ask
+from llr.daemon.channel import Answer, Ask, problem
 from llr.state.file import FileStore
 from llr.state.memory import MemoryStore
-from llr.state.store import Keys, SetCursor
+from llr.state.store import BucketKey, Keys, Reserve, SetCursor
 
 LOCAL: list[tuple[Doc, dict[str, Any], Doc]] = [
     ({}, {"requireAuth": True}, {"metadata": {"localServer": {"requireAuth": True}}}),
@@ -101,8 +103,46 @@ async def test_state_passes_from_one_process_to_the_next(tmp_path: Path) -> None
     await old.aclose()
 
 
-def test_only_a_file_is_passed_on() -> None:
-    assert stores.state_routes(Chosen(MemoryStore(), "memory"), SystemClock()) == {}
+def test_what_is_shared_is_not_passed_on() -> None:
+    assert stores.state_routes(Chosen(MemoryStore(), "sqlite"), SystemClock()) == {}
+
+
+async def test_memory_passes_its_state_on_too() -> None:
+    clock = SystemClock()
+    old, new = MemoryStore(), MemoryStore()
+    await old.apply([Reserve(BucketKey("bucket:p:b", "month:1:2026-02"), 2, 5, clock.now() + 60)], now=clock.now())
+    reply = await stores.state_routes(Chosen(old, "memory"), clock)["POST /state/release"](Ask("POST", ""))
+    await stores.state_routes(Chosen(new, "memory"), clock)["POST /state/absorb"](Ask("POST", "", {}, reply.body))
+    assert (await new.everything(now=clock.now())).usage == {BucketKey("bucket:p:b", "month:1:2026-02"): 2}
+
+
+def told(**body: JSON) -> Answer:
+    return Answer(200, body)
+
+
+def test_answers_of_workers_become_one() -> None:
+    first: dict[str, JSON] = {"name": "a", "format": None, "reason": "x", "until": "2026-01-01T00:00:01Z"}
+    later: dict[str, JSON] = {**first, "until": "2026-01-01T00:00:02Z"}
+    count: dict[str, JSON] = {"provider": "p", "bucket": "b", "window": "w", "unit": "requests", "used": 2}
+    answers = [
+        told(cooldowns=[first], counts=[count], perProcess=True),
+        told(cooldowns=[later, {**first, "name": "b"}], counts=[{**count, "used": 3}], perProcess=True),
+    ]
+    merged = MERGES["GET /cooldowns"](answers)
+    assert isinstance(merged.body, dict)
+    assert merged.body["cooldowns"] == [later, {**first, "name": "b"}]
+    assert merged.body["counts"] == [{**count, "used": 5}]
+    shared = MERGES["GET /cooldowns"]([told(cooldowns=[], counts=[count]), told(cooldowns=[], counts=[count])])
+    assert isinstance(shared.body, dict)
+    assert shared.body["counts"] == [count]
+    assert MERGES["POST /cooldowns/clear"]([told(cleared=2, ref="a"), told(cleared=0)]).body == {
+        "cleared": 2,
+        "ref": "a",
+    }
+    facts = [told(demo=True, upstreamConnections=1), told(demo=True, upstreamConnections=2)]
+    assert MERGES["GET /status"](facts).body == {"demo": True, "upstreamConnections": 3}
+    gone = problem(503, "worker-gone", "x")
+    assert all(merge([gone, gone]) == gone for merge in MERGES.values())
 
 
 def test_worker_args_say_the_same_launch() -> None:

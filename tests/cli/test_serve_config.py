@@ -134,6 +134,16 @@ def test_hangup_reloads(sourced: Life, upstream: int, workers: int) -> None:
     assert ask(gateway, model="other") == 200
 
 
+def test_reload_says_what_waits_for_a_restart(sourced: Life, upstream: int) -> None:
+    write(sourced, document(upstream))
+    sourced.start()
+    write(sourced, document(upstream, metadata={"localServer": {"port": 1234}}))
+    assert sourced.json("reload")["data"]["restartNeeded"] == ["port"]
+    shown = sourced.run("reload").stdout
+    assert "metadata.localServer.port" in shown
+    assert "llr restart --hard" in shown
+
+
 def test_reload_answers_with_the_issues(life: Life, upstream: int) -> None:
     write(life, document(upstream))
     gateway = life.start("--no-watch-config", "--workers=2")
