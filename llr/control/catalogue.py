@@ -3,7 +3,6 @@
 Law: the file is written only by an explicit refresh, and nothing is ever fetched but the address that a user typed.
 """
 
-import asyncio
 import json
 import os
 from collections.abc import Mapping
@@ -95,6 +94,8 @@ async def refresh(source: str, config_path: str, env: Mapping[str, str]) -> Refr
 
     Raises `Refused` when the source cannot be had or is no catalogue.
     """
+    import asyncio  # most operations only look things up
+
     scheme = urlsplit(source).scheme.lower()
     data = await _fetched(source, env) if scheme in ("http", "https") else await asyncio.to_thread(_read, source)
     entries = Catalogue(_entries(data, source)).all()
