@@ -11,9 +11,14 @@ from llr.base.redact import scrub
 REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
 
 
+# Nobody knows the client's format here: this shape is read by OpenAI's and by Anthropic's clients.
+_TYPES = {404: "not_found_error", 413: "request_too_large", 429: "rate_limit_error", 503: "overloaded_error"}
+
+
 def error_body(status: int, message: str) -> bytes:
     """Returns the JSON body of a server error."""
-    return dumps({"error": REASONS.get(status, b"Error").decode("ascii"), "message": message})
+    kind = _TYPES.get(status) or ("invalid_request_error" if status < 500 else "api_error")
+    return dumps({"type": "error", "error": {"type": kind, "message": message, "param": None, "code": None}})
 
 
 def refusal(status: int, message: str) -> bytes:

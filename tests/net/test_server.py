@@ -310,7 +310,8 @@ async def test_a_handler_that_raises_is_500_without_its_words(caplog: pytest.Log
 
 async def test_a_handlers_gateway_error_keeps_its_status() -> None:
     first, second = await ask(fail(ErrorKind.NOT_FOUND, "no such thing"))
-    assert (first.status, loads(first.body)) == (404, {"error": "Not Found", "message": "no such thing"})
+    error = {"type": "not_found_error", "message": "no such thing", "param": None, "code": None}
+    assert (first.status, loads(first.body)) == (404, {"type": "error", "error": error})
     assert second.body == b"fine"
 
 
@@ -366,6 +367,7 @@ async def test_over_the_cap_is_503() -> None:
                 second.send(GET % 2)
                 reply = await second.reply()
                 assert (reply.status, reply.headers.get(b"retry-after")) == (503, b"1")
+                assert b'"type":"error","error":{"type":"overloaded_error"' in reply.body
                 assert await second.rest() == b""
             first.send(GET % 3)
             assert (await first.reply()).body == b"GET /3 "
