@@ -152,8 +152,8 @@ def wire(tool: Tool, wanted: Wanted, view: FileView, memory: Memory | None, *, c
     before = original_doc(tool, backup, {} if routed else doc, label)
     values = tool.values(wanted, doc, before)
     after = edited(tool, text, values, label)
-    for path in (path for path, value in values.items() if value is None):
-        after = _pruned(tool, after, path, before, label)
+    for gone in (path for path, value in values.items() if value is None):
+        after = _pruned(tool, after, gone, before, label)
     edits = []
     if capture and tool.backs_up and not backup.captured:
         # What is ours already is never taken for the owner's: a routed tool without a backup gets an empty one.

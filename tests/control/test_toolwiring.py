@@ -160,7 +160,8 @@ def test_a_file_of_somebody_else_is_refused(home: Home, monkeypatch: pytest.Monk
 
 def test_a_failure_half_way_takes_back_what_was_written(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     before = home.tree()
-    real, failed = os.replace, []
+    real = os.replace
+    failed: list[str] = []
 
     def failing(source: str, target: str) -> None:
         if target == str(home.codex) and not failed:
