@@ -11,7 +11,7 @@ from llr.config.schema import Config, Issue, Level
 def line(issue: Issue) -> str:
     """Returns the issue on one line: path, message, hint."""
     level = "" if issue.level is Level.ERROR else f"{issue.level}: "
-    hint = f" {issue.hint}" if issue.hint else ""
+    hint = f" ({issue.hint})" if issue.hint else ""
     return f"{level}{issue.path}: {issue.message}{hint}"
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from llr.config.cursor import member_path
-from llr.control.issues import pointer
+from llr.config.schema import Issue, Level
+from llr.control.issues import line, pointer
 
 
 @pytest.mark.parametrize(
@@ -18,3 +19,8 @@ from llr.control.issues import pointer
 )
 def test_pointer(path: str, found: str) -> None:
     assert pointer(path) == found
+
+
+def test_a_hint_stands_apart_from_its_message() -> None:
+    issue = Issue("$.a", "unknown-key", "unknown key a, kept and ignored", Level.WARNING, "did you mean b?")
+    assert line(issue) == "warning: $.a: unknown key a, kept and ignored (did you mean b?)"
