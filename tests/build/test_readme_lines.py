@@ -1,5 +1,6 @@
 """Every `llr` and `curl` line of the README does what the README says, with the built archive, in a home of its own."""
 
+import hashlib
 import json
 import os
 import shlex
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from llr import __version__
+from tests.cli.test_life import replace_in_archive
 from tests.readme import blocks, commands
 from tests.running import environment, gateway
 
@@ -20,6 +23,11 @@ CURL = [line for line in commands() if line.startswith("curl ")]
 FOREGROUND = {"llr start", "llr start --demo"}
 # Lines that need a running gateway, in the order in which they are tried.
 RUNNING = ["llr status", "llr reload", "llr stop"]
+# Lines that make a life together, in their order.
+BACKGROUND = ["llr start --detach", "llr logs", "llr restart", "llr reclaim --dry-run", "llr stop --now"]
+STARTUP = ["llr config startup-install", "llr config startup-status", "llr config startup-uninstall"]
+UPDATE = ["llr update --from ~/Downloads/llr.pyz", "llr update --rollback"]
+TOGETHER = {*FOREGROUND, *RUNNING, *BACKGROUND, *STARTUP, *UPDATE}
 
 
 def run(pyz: Path, home: Path, line: str) -> subprocess.CompletedProcess[str]:
@@ -41,7 +49,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_the_readme_has_lines_to_run() -> None:
-    assert FOREGROUND | set(RUNNING) <= set(LLR)
+    assert set(LLR) >= TOGETHER
     assert len(CURL) >= 6
 
 
@@ -57,7 +65,7 @@ def test_a_curl_line_gets_its_answer_from_the_demo(demo: str, line: str) -> None
         assert "error" not in json.loads(done.stdout) or json.loads(done.stdout)["error"] is None
 
 
-@pytest.mark.parametrize("line", [line for line in LLR if line not in FOREGROUND and line not in RUNNING])
+@pytest.mark.parametrize("line", [line for line in LLR if line not in TOGETHER])
 def test_an_llr_line_succeeds_with_the_first_config(pyz: Path, home: Path, line: str) -> None:
     done = run(pyz, home, line)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -70,6 +78,44 @@ def test_the_lines_about_a_running_gateway_find_one(pyz: Path, home: Path) -> No
             done = run(pyz, home, line)
             assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
     assert run(pyz, home, "llr status").stdout
+
+
+def test_the_lines_about_the_background(pyz: Path, home: Path) -> None:
+    try:
+        for line in BACKGROUND:
+            done = run(pyz, home, line)
+            assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+    finally:
+        run(pyz, home, "llr stop --now")
+    assert (home / ".llm-router" / "logs" / "router.log").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in for the service manager")
+def test_the_lines_about_the_session(pyz: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = home / "bin"
+    folder.mkdir()
+    for name in ("systemctl", "launchctl", "loginctl"):
+        (folder / name).write_text("#!/bin/sh\nexit 0\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    for line in STARTUP:
+        done = run(pyz, home, line)
+        assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+        assert "Startup Manager" in done.stdout
+
+
+def test_the_lines_about_updates(pyz: Path, home: Path) -> None:
+    own = home / "llr.pyz"
+    shutil.copy(pyz, own)
+    new = home / "Downloads" / "llr.pyz"
+    new.parent.mkdir()
+    shutil.copy(pyz, new)
+    replace_in_archive(new, "llr/__init__.py", b'__version__ = "99.0.0"\n')
+    new.with_name("llr.pyz.sha256").write_text(hashlib.sha256(new.read_bytes()).hexdigest())
+    for line, version in zip(UPDATE, ("99.0.0", __version__), strict=True):
+        done = run(own, home, line)
+        assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+        assert run(own, home, "llr --version").stdout == f"llr {version}\n"
 
 
 def test_copying_the_one_file_is_an_installation(pyz: Path, home: Path) -> None:

@@ -1,7 +1,9 @@
 """Hand-overs under load: plain requests over kept connections and open streams, none failed and none cut."""
 
 import asyncio
+import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,16 @@ def request(*, stream: bool, close: bool = False) -> bytes:
     return "\r\n".join([*lines, "", body]).encode()
 
 
+def new_version(path: Path, version: str, folder: Path) -> Path:
+    """Returns a copy of the archive that says it is another version, with its hash beside it."""
+    made = folder / f"llr-{version}.pyz"
+    shutil.copy(path, made)
+    replace_in_archive(made, "llr/__init__.py", f'__version__ = "{version}"\n'.encode())
+    digest = hashlib.sha256(made.read_bytes()).hexdigest()
+    made.with_name(f"{made.name}.sha256").write_text(f"{digest}  {made.name}\n")
+    return made
+
+
 @pytest.mark.parametrize(
     ("restarts", "updates", "requests", "streams"),
     [
@@ -92,17 +104,22 @@ def request(*, stream: bool, close: bool = False) -> bytes:
         pytest.param(20, 3, 5000, 50, id="long", marks=pytest.mark.soak),
     ],
 )
-async def test_hand_overs_under_load(archived: Life, restarts: int, updates: int, requests: int, streams: int) -> None:
+async def test_hand_overs_under_load(
+    archived: Life, tmp_path: Path, restarts: int, updates: int, requests: int, streams: int
+) -> None:
     gateway = archived.start("--demo")
     crowd = Crowd(gateway, streams)
     steps = restarts + updates
     for step in range(steps):
         await crowd.answered(requests * (step + 1) // (steps + 1))
         if step % (steps // updates) == 0 and step // (steps // updates) < updates:
-            text = f'__version__ = "9.0.{step}"\n'.encode()
-            replace_in_archive(Path(archived.command[-1]), "llr/__init__.py", text)
-        done = await asyncio.to_thread(archived.run, "restart")
-        assert done.returncode == 0, done.stderr
+            made = await asyncio.to_thread(new_version, Path(archived.command[-1]), f"9.0.{step}", tmp_path)
+            words = ["update", "--from", str(made), "--json"]
+        else:
+            words = ["restart"]
+        done = await asyncio.to_thread(archived.run, *words)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert words == ["restart"] or json.loads(done.stdout)["data"]["gateway"] == "swapped", done.stdout
     await crowd.answered(requests)
     await crowd.leave()
     assert crowd.failures == []
