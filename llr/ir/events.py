@@ -32,7 +32,7 @@ class Stop(StrEnum):
 class Usage:
     """Tokens; None is unknown, never negative. `estimated` marks our own count.
 
-    The input classes (`fresh`, `cache_read`, `cache_write_*`) are disjoint. `output` counts everything that was generated;
+    The input classes (`fresh`, `cache_read`, `cache_write_*`) are disjoint. `output` counts all that was generated;
     `reasoning` is the share of it that was thinking.
     """
 

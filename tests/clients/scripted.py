@@ -1,4 +1,4 @@
-"""Upstreams that follow a script: one speaks Anthropic Messages, one OpenAI Chat; and a recorder in front of a gateway."""
+"""Upstreams that follow a script: one speaks Anthropic Messages, one OpenAI Chat; and a recorder for a gateway."""
 
 import http.client
 import json
