@@ -309,3 +309,30 @@ async def test_random_ends_leave_nothing_behind() -> None:
     assert (made.transport.open, made.clock.sleepers) == (0, 0)
     # The run was worth it: there were answers, failures and refusals for want of room.
     assert min(statuses[200], statuses[429], statuses[500] + statuses[502] + statuses[504]) > 10
+
+
+async def test_no_provider_sees_the_key_of_another() -> None:
+    keys: dict[str, Any] = {
+        "a": {"apiKey": "key-a"},
+        "b": {"apiKey": "key-b", "auth": {"type": "x-api-key"}},
+        "c": {"apiKey": "key-c", "auth": {"type": "header", "headerName": "x-own-key"}},
+    }
+    made = play("a", "b", "c", **keys)
+    for name in "ab":
+        made.upstream(f"{name}.test").answers(json_reply({}, 500))
+    sent = {"authorization": "Bearer key-client", "x-api-key": "key-client", "x-own-key": "key-client"}
+    assert (await ask(made, headers=sent)).status == 200
+    names = {"a": b"authorization", "b": b"x-api-key", "c": b"x-own-key"}
+    for name, field in names.items():
+        (request,) = made.upstream(f"{name}.test").asked
+        held = {key: value for key, value in request.headers if b"key-" in value}
+        assert list(held) == [field]
+        assert held[field].endswith(b"key-" + name.encode())
+
+
+async def test_no_pause_outlasts_the_deadline() -> None:
+    made = play("a", "b", alias={"metadata": {"llr": {"deadlineMs": 1_000}}}, attempts=3)
+    made.upstream("a.test").answers(json_reply({}, 500, retry_after="2"))
+    # No time passes: who must wait longer than the request may take is passed over at once.
+    assert (await ask(made)).status == 200
+    assert asked(made) == {"a": 1, "b": 1, "c": 0}

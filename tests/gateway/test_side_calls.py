@@ -224,3 +224,16 @@ async def test_pings_between_the_elements_of_an_array_are_white_space() -> None:
     asking = await play.open("POST", array_target(), GEMINI.request, GEMINI.headers)
     await play.clock.advance(41)
     assert len((await asking.heard()).json) == len(GEMINI.stream)
+
+
+@pytest.mark.parametrize(
+    ("peer", "told"), [("127.0.0.1", True), ("::1", True), ("::ffff:127.0.0.1", True), ("", True), ("192.0.2.1", False)]
+)
+async def test_only_this_machine_may_ask_how_one_request_was_routed(peer: str, told: bool) -> None:
+    play = Playbook(doc_for(CHAT, "a"))
+    play.upstream("a.test").answers(json_reply(CHAT.answer))
+    headers = {"x-llm-router-debug": "true", "host": "127.0.0.1"}
+    heard = await play.ask("POST", CHAT.path, CHAT.body("any"), headers, peer=peer)
+    assert heard.status == 200
+    assert (b"x-llm-router-attempts" in heard.headers) == told
+    assert b"x-llm-router-debug" not in dict(play.upstream("a.test").asked[0].headers)
