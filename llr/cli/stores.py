@@ -9,6 +9,7 @@ from llr.config.schema import Settings
 from llr.control.report import refuse
 from llr.daemon.channel import Answer, Answerer, Ask
 from llr.daemon.serving import ABSORB, RELEASE
+from llr.state.memory import MemoryStore
 from llr.state.opening import open_store, path_for, sqlite_path
 from llr.state.store import Store
 
@@ -70,10 +71,10 @@ def state_routes(chosen: Chosen, clock: Clock) -> dict[str, Answerer]:
     store = chosen.store
     if chosen.name not in ("file", "memory"):
         return {}
-    from llr.state.file import FileStore, absorb_into, document_of
-    from llr.state.memory import MemoryStore
 
     async def release(_ask: Ask) -> Answer:
+        from llr.state.file import FileStore, document_of
+
         now = clock.now()
         if isinstance(store, MemoryStore):
             return Answer(200, document_of(store, now=now))
@@ -82,6 +83,8 @@ def state_routes(chosen: Chosen, clock: Clock) -> dict[str, Answerer]:
         return Answer(200, store.document(now=now))
 
     async def absorb(ask: Ask) -> Answer:
+        from llr.state.file import FileStore, absorb_into
+
         if isinstance(ask.body, dict):
             now = clock.now()
             if isinstance(store, MemoryStore):

@@ -2,11 +2,14 @@
 
 import time
 import traceback
-from email.utils import formatdate
 from http import HTTPStatus
 
 from llr.base.jsonio import dumps
 from llr.base.redact import scrub
+
+# Of RFC 9110 5.6.7, whatever the locale says; not email.utils, which takes sockets and calendars along.
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 REASONS = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
 
@@ -36,6 +39,14 @@ def trace(error: BaseException) -> str:
     return scrub("".join(traceback.format_exception(error)))
 
 
+def date_text(now: int) -> bytes:
+    """Returns a moment as an HTTP date: `Sun, 06 Nov 1994 08:49:37 GMT`."""
+    at = time.gmtime(now)
+    day, month = _DAYS[at.tm_wday], _MONTHS[at.tm_mon - 1]
+    text = f"{day}, {at.tm_mday:02} {month} {at.tm_year} {at.tm_hour:02}:{at.tm_min:02}:{at.tm_sec:02} GMT"
+    return text.encode("ascii")
+
+
 _second = -1
 _text = b""
 
@@ -46,5 +57,5 @@ def http_date() -> bytes:
     now = int(time.time())
     if now != _second:
         _second = now
-        _text = formatdate(now, usegmt=True).encode("ascii")
+        _text = date_text(now)
     return _text

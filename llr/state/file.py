@@ -8,7 +8,6 @@ import asyncio
 import json
 import logging
 import os
-import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -167,6 +166,9 @@ def _put_aside(path: str, now: float, why: Exception) -> None:
 
 def write_atomically(path: str, text: str) -> None:
     """Replaces a file by a new one of mode 0600, on disk before it takes the name. Raises `OSError`."""
+    # Here and not above: it brings every compressor of the standard library along, and most starts write nothing.
+    import tempfile
+
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=os.path.basename(path) + ".", suffix=".tmp", dir=folder)
