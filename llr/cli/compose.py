@@ -18,6 +18,7 @@ from llr.cli.eventlog import all_of, log_observer
 from llr.cli.launch import Launch
 from llr.cli.rows import cooldown_routes, explain_routes
 from llr.cli.stores import Chosen, open_chosen, state_routes
+from llr.config.mask import is_secret_header
 from llr.config.schema import Config, LocalServer
 from llr.config.settings import settings as effective
 from llr.control import catalogue, configfile, issues
@@ -36,6 +37,7 @@ from llr.net.client import Client
 from llr.net.limits import ServerLimits
 from llr.net.server import Server
 from llr.providers.auth import StaticCredentials
+from llr.providers.prepare import custom_headers
 from llr.routing.cooldowns import clear_ops
 from llr.wire.http import Request, Response
 
@@ -143,7 +145,9 @@ class _Live:
     def know(self, config: Config) -> None:
         """Takes the config's secrets out of the log, and builds the gateway for its access rules."""
         keys = [provider.key(self.env) for provider in config.providers]
-        self.log.secrets = tuple(key.reveal() for key in (*keys, config.master_key) if key)
+        told = [field for provider in config.providers for field in custom_headers(provider.headers, self.env)[0]]
+        sent = [text.decode("utf-8") for name, text in told if is_secret_header(name.decode("ascii"))]
+        self.log.secrets = (*(key.reveal() for key in (*keys, config.master_key) if key), *sent)
         if self.activity is not None:
             self.activity.secrets, self.activity.enabled = self.log.secrets, config.activity_log
         if self.gateway is None:

@@ -27,10 +27,10 @@ def _load(path: str, env: Mapping[str, str]) -> Loaded:
         raise refuse("unreadable-config", f"Failed to load config from {path}: {exc.strerror or exc}.") from exc
 
 
-def load_for_start(path: str, args: Namespace, context: Context) -> Config:
-    """Returns the config to serve. What was done to the file is said; typed flags are written into it.
+def load_for_start(path: str, context: Context) -> Config:
+    """Returns the config to serve. What was done to the file is said.
 
-    Raises `Refused`: 2 for a file without a usable config, 1 when typed flags cannot be written.
+    Raises `Refused` (2) for a file without a usable config.
     """
     loaded = _load(path, context.env)
     if loaded.migrated:
@@ -44,13 +44,14 @@ def load_for_start(path: str, args: Namespace, context: Context) -> Config:
     if config is None:
         found = "; ".join(map(issues.line, loaded.parsed.issues))
         raise refuse("bad-config", f"Failed to load config from {path}: {found}.", "See `llr config validate`.")
-    if not (args.managed or context.env.get("LLM_ROUTER_MANAGED_BY_STARTUP") == "1"):
-        # What a service was installed with was typed long ago; the config may have changed since.
-        _keep_flags(path, args, config)
     return config
 
 
-def _keep_flags(path: str, args: Namespace, config: Config) -> None:
+def keep_flags(path: str, args: Namespace, context: Context, config: Config) -> None:
+    """Writes typed flags into the config of a start that can go on. Raises `Refused` (1) when that fails."""
+    if args.managed or context.env.get("LLM_ROUTER_MANAGED_BY_STARTUP") == "1":
+        # What a service was installed with was typed long ago; the config may have changed since.
+        return
     local = config.local_server
     changed: dict[str, JSON] = {
         key: getattr(args, flag)

@@ -68,7 +68,7 @@ def prepare(args: Namespace, context: Context) -> Prepared:
         )
     from llr.cli.configuration import load_for_start
 
-    config = load_for_start(path, args, context)
+    config = load_for_start(path, context)
     wanted = config.local_server
     launch = replace(
         base,

@@ -1,5 +1,6 @@
 """What `start` prints about a config: providers, models and switches, every secret masked."""
 
+from llr.base.redact import scrub
 from llr.cli.launch import Launch
 from llr.config.schema import Config, Provider
 from llr.control.listing import formats, secret
@@ -30,10 +31,10 @@ def _provider(provider: Provider) -> list[str]:
         model.id + (f"{{fallback:{'|'.join(model.fallback_models)}}}" if model.fallback_models else "")
         for model in provider.models
     )
-    urls = {str(name): url for name, url in provider.base_url_by_format.items()}
+    urls = {str(name): scrub(url) for name, url in provider.base_url_by_format.items()}
     return [
         f"- {provider.id} ({provider.name})",
-        f"  baseUrl={provider.base_url or '-'}",
+        f"  baseUrl={scrub(provider.base_url) or '-'}",
         f"  openaiBaseUrl={urls.get('openai', '-')}",
         f"  claudeBaseUrl={urls.get('claude', '-')}",
         f"  formats={formats(provider.formats)}",

@@ -44,6 +44,11 @@ def is_secret_name(name: str) -> bool:
     return bool(_SECRET_NAME.search(name)) and not _NAMES_A_VARIABLE.search(name)
 
 
+def is_secret_header(name: str) -> bool:
+    """Returns whether a header's value is a secret by the header's name."""
+    return bool(_SECRET_HEADER.search(name))
+
+
 def _masked(value: JSON, name: str, above: tuple[str, ...]) -> JSON:
     if isinstance(value, dict):
         if name == "headers":
@@ -73,6 +78,6 @@ def _leaf(value: JSON, name: str) -> JSON:
 
 
 def _header(name: str, value: JSON) -> JSON:
-    if _SECRET_HEADER.search(name) and value is not None and not isinstance(value, bool):
+    if is_secret_header(name) and value is not None and not isinstance(value, bool):
         return mask(str(value)) if not isinstance(value, dict | list) else "***"
     return masked_text(value) if isinstance(value, str) else masked(value)

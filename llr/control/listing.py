@@ -2,7 +2,7 @@
 
 from llr.base.jsonio import JSON
 from llr.base.names import ProviderFormat
-from llr.base.redact import Secret, mask
+from llr.base.redact import Secret, mask, scrub
 from llr.config.locate import providers
 from llr.config.models import model_id
 from llr.config.schema import Alias, AliasTarget, Bucket, Config, Model, Provider
@@ -177,7 +177,7 @@ def endpoints(provider: Provider) -> Section:
     seen: dict[str, tuple[str, str]] = {}
     for name, url in found:
         if url:
-            seen.setdefault(url, (name, url))
+            seen.setdefault(url, (name, scrub(url)))
     managed = "Managed by OAuth subscription provider" if provider.type == "subscription" else "None."
     return Table("Endpoint Mapping", ("Endpoint Type", "URL"), tuple(seen.values()), managed)
 
@@ -253,7 +253,7 @@ def provider_data(provider: Provider) -> dict[str, JSON]:
         }
         for bucket in provider.rate_limits
     ]
-    urls: dict[str, JSON] = {str(item): url for item, url in provider.base_url_by_format.items()}
+    urls: dict[str, JSON] = {str(item): scrub(url) for item, url in provider.base_url_by_format.items()}
     return {
         "id": provider.id,
         "name": provider.name,
@@ -261,7 +261,7 @@ def provider_data(provider: Provider) -> dict[str, JSON]:
         "formats": [str(item) for item in provider.formats],
         "apiKey": mask(provider.api_key.reveal()) if provider.api_key else None,
         "apiKeyEnv": provider.api_key_env,
-        "baseUrl": provider.base_url,
+        "baseUrl": scrub(provider.base_url),
         "baseUrlByFormat": urls,
         "models": models,
         "rateLimits": buckets,

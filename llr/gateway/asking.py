@@ -12,6 +12,7 @@ from llr.gateway.attempt import Answer, Failure, Pace, Question, Verbatim, Whole
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps, Live
 from llr.gateway.routes import GENERATIONS
+from llr.gateway.unsaid import unsaid
 from llr.providers.auth import Auth
 from llr.providers.urls import GENERATION
 from llr.routing.outcome import Phase
@@ -130,10 +131,12 @@ class Asker:
         elif not question.stream and limit_s > question.timeouts.connect_s + question.timeouts.first_byte_s:
             # The head comes in time by the transport's own limits, and a plain body asks for itself: no timer needed.
             question.expired = self._expired
-            return await attempt(question, self._deps.transport)
+            answer = await attempt(question, self._deps.transport)
+            return unsaid(answer, question.request) if isinstance(answer, Failure) else answer
         try:
             async with self._deps.clock.timeout(limit_s):
-                return await attempt(question, self._deps.transport)
+                answer = await attempt(question, self._deps.transport)
+                return unsaid(answer, question.request) if isinstance(answer, Failure) else answer
         except TimeoutError:
             fault = Fault(ErrorKind.UPSTREAM_TIMEOUT, f"no answer came within {what}")
             return Failure(fault, Phase.HEADERS, kind=fault.kind, excerpt=fault.message)

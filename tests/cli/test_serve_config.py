@@ -194,6 +194,7 @@ def test_auth_needs_a_key(sourced: Life, upstream: int) -> None:
     assert done.returncode == 2
     assert "masterKey is missing" in done.stderr
     assert "set-master-key" in done.stderr
+    assert "requireAuth" not in (sourced.home / ".llm-router.json").read_text(), "a refused start leaves nothing behind"
 
 
 @pytest.mark.parametrize(
