@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import bodies, gateway, pure
+from tests.bench import bodies, gateway, peers, pure
 from tests.bench.procs import ROOT, Proc, cpu_s, python, rss_mb
 from tests.bench.table import Row, render
 
@@ -235,12 +235,19 @@ def pure_rows(bench: Bench) -> list[Row]:
     return pure.translation_rows() + pure.planning_rows()
 
 
+def peer_rows(bench: Bench) -> list[Row]:
+    """Returns our CPU per plain request beside that of other gateways, where this machine has them."""
+    ours = (bench.ours.pid, bench.ours.port, "/v1/chat/completions", bodies.plain(2_000, "plain/m"))
+    return peers.rows(bench.home / "peers", int(bench.upstream.ready_line), bench.load, ours, measured, bench.rounds)
+
+
 SECTIONS: dict[str, Callable[[Bench], list[Row]]] = {
     "requests": requests_rows,
     "pure": pure_rows,
     "shared": shared_rows,
     "memory": memory_rows,
     "start": start_rows,
+    "peers": peer_rows,
 }
 
 
@@ -256,7 +263,9 @@ def main() -> int:
         try:
             for name, section in SECTIONS.items():
                 if args.only in ("", name):
-                    print(render(section(bench), unit_s()), flush=True)
+                    rows = section(bench)
+                    if rows:
+                        print(render(rows, unit_s()), flush=True)
         finally:
             bench.stop()
     return 0

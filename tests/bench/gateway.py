@@ -97,16 +97,25 @@ def redis_server(wanted: bool) -> Iterator[str]:
         child.wait()
 
 
-def _serving(port: int, child: subprocess.Popen[bytes], log: Path) -> None:
-    while child.poll() is None:
+def wait_until_serving(
+    port: int, child: subprocess.Popen[bytes], log: Path, *, path: str = "/health", patience_s: float = 60.0
+) -> None:
+    """Returns once `path` answers 200. Raises RuntimeError with the log's end when the process ends or stays silent."""
+    give_up_at = time.monotonic() + patience_s
+    while child.poll() is None and time.monotonic() < give_up_at:
         try:
             client = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-            client.request("GET", "/health")
+            client.request("GET", path)
             if client.getresponse().status == 200:
                 return
-        except OSError:
+        except (OSError, http.client.HTTPException):
             time.sleep(0.005)
-    raise RuntimeError(f"the gateway ended: {log.read_text()[-2000:]}")
+    raise RuntimeError(f"nobody serves: {log.read_text()[-2000:]}")
+
+
+def plain_environment(home: Path) -> dict[str, str]:
+    """Returns an environment that knows of nothing but a home and where programs are."""
+    return {"HOME": str(home), "PATH": os.environ["PATH"]}
 
 
 def launch(archive: Path, home: Path, words: list[str]) -> Gateway:
@@ -114,11 +123,11 @@ def launch(archive: Path, home: Path, words: list[str]) -> Gateway:
     home.mkdir(parents=True, exist_ok=True)
     port = free_port()
     log = home / "log"
-    env = {"HOME": str(home), "PATH": os.environ["PATH"]}
+    env = plain_environment(home)
     with log.open("wb") as out:
         command = [sys.executable, "-I", "-S", str(archive), "start", f"--port={port}", *words]
         child = subprocess.Popen(command, env=env, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
-    _serving(port, child, log)
+    wait_until_serving(port, child, log)
     return Gateway(child, port)
 
 
