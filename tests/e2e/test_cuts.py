@@ -52,7 +52,7 @@ def ended_well(client: str, heard: Heard) -> bool:
     if any("error" in body and body["error"] for body in bodies) or not bodies:
         return False
     if client == "messages":
-        return bodies[-1]["type"] == "message_stop"
+        return bool(bodies[-1]["type"] == "message_stop")
     if client == "responses":
         return bodies[-1]["type"] in ("response.completed", "response.incomplete")
     if client == "gemini":
