@@ -90,7 +90,8 @@ def luggage_losses(extras: Extras, own: FormatId, at: str = "") -> list[Loss]:
         if form is own:
             continue
         for key, value in bag.items():
-            if key[:1] != NOTE and value is not None and key not in kept:
+            # Nothing is lost with a field that holds nothing: `"logprobs": []`, `"content": null`.
+            if key[:1] != NOTE and value not in (None, [], {}, "") and key not in kept:
                 path = f"{at}.{key}" if at else key
                 level = LossLevel.REJECT if key in _REJECT and not at else LossLevel.WARN
                 level = LossLevel.SILENT if key in _SILENT_LUGGAGE else level

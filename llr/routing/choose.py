@@ -55,8 +55,7 @@ def wire_choice(
     if not formats:
         return None
     if native:
-        family = CLIENT_FAMILY[client]
-        same = next((target for target in formats if target.family is family), None)
+        same = next((target for target in formats if _takes_native(target, client)), None)
         return (same, client) if same is not None else (formats[0], _WIRE.get(formats[0], FormatId.CHAT))
     forced = _FORCED.get(model.wire or "")
     if forced is not None and client in _OPENAI_CLIENTS:
@@ -70,6 +69,13 @@ def wire_choice(
     return target, _WIRE.get(target, forced or FormatId.CHAT)
 
 
+def _takes_native(target: ProviderFormat, client: FormatId) -> bool:
+    """Returns whether a provider format has the other endpoints of a client's family; Chat alone has no Responses."""
+    if client is FormatId.RESPONSES:
+        return target in NATIVE[client]
+    return target.family is CLIENT_FAMILY[client]
+
+
 def unfit(provider: Provider, target: ProviderFormat, client: FormatId, *, native: bool = False) -> str | None:
     """Returns why a candidate cannot be tried, None when it can. `native` calls cannot be translated."""
     if provider.type in UNBUILT_TYPES:
@@ -77,7 +83,7 @@ def unfit(provider: Provider, target: ProviderFormat, client: FormatId, *, nativ
     urls = provider.base_url_by_format
     if not (urls.get(target) or urls.get(target.family) or provider.base_url):
         return "no-base-url"
-    if native and target.family is not CLIENT_FAMILY[client]:
+    if native and not _takes_native(target, client):
         return "format-incompatible"
     return None
 

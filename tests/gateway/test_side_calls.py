@@ -237,3 +237,29 @@ async def test_only_this_machine_may_ask_how_one_request_was_routed(peer: str, t
     assert heard.status == 200
     assert (b"x-llm-router-attempts" in heard.headers) == told
     assert b"x-llm-router-debug" not in dict(play.upstream("a.test").asked[0].headers)
+
+
+async def test_only_a_provider_of_responses_compacts() -> None:
+    body = {"model": "any", "input": "long"}
+    made = doc_for(CHAT, "a")
+    made["providers"][0]["format"] = "openai-chat"
+    play = Playbook(made)
+    play.upstream("a.test").answers(json_reply({"object": "response.compaction", "output": []}))
+    heard = await play.ask("POST", "/v1/responses/compact", body)
+    assert heard.status in (400, 404)
+    assert heard.json["error"]["message"]
+    assert play.transport.seen == []
+    play = Playbook(doc_for(RESPONSES, "a"))
+    play.upstream("a.test").answers(json_reply({"object": "response.compaction", "output": []}))
+    assert (await play.ask("POST", "/v1/responses/compact", body)).json["object"] == "response.compaction"
+
+
+async def test_what_we_remember_ourselves_costs_nothing_in_strict_mode() -> None:
+    made = doc_for(CHAT, "a")
+    made["providers"][0].update(format="openai-chat", metadata={"llr": {"strict": True}})
+    play = Playbook(made)
+    play.upstream("a.test").answers(json_reply(CHAT.answer))
+    first = await play.ask("POST", RESPONSES.path, {"model": "any", "input": "one"})
+    follow = {"model": "any", "input": "two", "previous_response_id": first.json["id"]}
+    assert (await play.ask("POST", RESPONSES.path, follow)).status == 200
+    assert all(not attempt.losses for attempt in play.observer.attempts)
