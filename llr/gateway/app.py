@@ -21,7 +21,15 @@ from llr.gateway.exchange import Exchange
 from llr.gateway.explaining import explained
 from llr.gateway.history import expanded, owned, stored_answer
 from llr.gateway.intake import need_of, read_call
-from llr.gateway.models import find_listed, listed_models, model_answer, models_answer, shape_for
+from llr.gateway.models import (
+    discovered_models,
+    find_listed,
+    is_claude_code,
+    listed_models,
+    model_answer,
+    models_answer,
+    shape_for,
+)
 from llr.gateway.observe import Started, ignore
 from llr.gateway.respond import JSON_HEADERS, fault_response, with_request_id
 from llr.gateway.routes import Access, Action, Match, allowed, client_of, find, normal_path
@@ -136,7 +144,10 @@ class Gateway:
 
     async def _models(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
         shape = shape_for(match.row.client, request.headers)
-        rows = listed_models(live.config, match.row.client, shape)
+        if shape is FormatId.MESSAGES and is_claude_code(request.headers):
+            rows = discovered_models(live.config, match.row.client)
+        else:
+            rows = listed_models(live.config, match.row.client, shape)
         body = models_answer(rows, shape, request.target.partition("?")[2], self._deps.started_at)
         return _json(body, request_id, shape)
 

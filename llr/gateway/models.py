@@ -7,8 +7,9 @@ from urllib.parse import parse_qsl
 from llr.base.errors import ErrorKind, fail
 from llr.base.jsonio import JSON
 from llr.base.names import FormatId, ProviderFormat
-from llr.base.records import dataclass, field
+from llr.base.records import dataclass, field, replace
 from llr.config.schema import Alias, Config, Model, Provider
+from llr.routing.resolve import CLAUDE_PREFIX
 from llr.wire.http import Headers
 
 _OWNER = "llm-router"
@@ -56,6 +57,21 @@ def listed_models(config: Config, client: FormatId | None, shape: FormatId) -> l
         taken = {row.id for row in rows}
         rows += [row for row in _bare_rows(config, family) if row.id not in taken]
     return list({row.id: row for row in rows}.values())
+
+
+def discovered_models(config: Config, client: FormatId | None) -> list[Listed]:
+    """Returns the list as Claude Code reads it: every alias also under a name that it keeps, shown as the alias."""
+    rows = listed_models(config, client, FormatId.MESSAGES)
+    for row in rows[: len(config.aliases)]:
+        if row.id in config.aliases and not row.id.lower().startswith(_DISCOVERED):
+            rows.append(replace(row, id=f"{CLAUDE_PREFIX}{row.id}"))
+    return rows
+
+
+def is_claude_code(headers: Headers) -> bool:
+    """Returns whether Claude Code itself asks; other clients see every name once."""
+    agent = headers.get(b"user-agent") or b""
+    return agent.startswith((b"claude-code/", b"claude-cli/"))
 
 
 def _bare_rows(config: Config, family: ProviderFormat | None) -> Iterator[Listed]:

@@ -57,6 +57,9 @@ class _Leaf:
         return ModelRef(f"{self.provider.id}/{self.model.id}")
 
 
+# Before an alias in the list that Claude Code reads: it keeps only ids that begin with `claude` or `anthropic`.
+CLAUDE_PREFIX = "claude:"
+
 _Expansion = tuple[list[_Leaf], list[tuple[str, str]]]
 
 
@@ -99,7 +102,7 @@ class Resolver:
                 return self._direct(ask, ref)
             raise self._unknown(ask.name, f"'{_short(ask.name)}' must be an alias id or provider/model")
         except GatewayError:
-            found = self._bare(ask) or self._comma(ask)
+            found = self._bare(ask) or self._comma(ask) or self._picked(ask)
             if found is None:
                 raise
             return found
@@ -223,6 +226,13 @@ class Resolver:
             if candidate is not None:
                 found.setdefault(candidate.ref, candidate)
         return self._route(ask, RouteType.BARE_MODEL, name, list(found.values()), ()) if found else None
+
+    def _picked(self, ask: _Ask) -> Route | None:
+        """Returns the route of an alias under the name that Claude Code's own list has for it."""
+        alias = AliasId(ask.name.removeprefix(CLAUDE_PREFIX))
+        if alias == ask.name or alias not in self.config.aliases:
+            return None
+        return self._alias(ask, alias, fixed=False)
 
     def _comma(self, ask: _Ask) -> Route | None:
         """Returns the route of "provider,model", the spelling of another popular router."""

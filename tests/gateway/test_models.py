@@ -120,3 +120,17 @@ async def test_what_is_listed_can_be_asked_for() -> None:
     for row in (await play.ask("GET", "/anthropic/v1/models")).json["data"]:
         heard = await play.ask("POST", "/v1/chat/completions", {"model": row["id"], "messages": []})
         assert heard.status == 502, row["id"]
+
+
+async def test_claude_code_finds_aliases_under_names_it_keeps_and_may_ask_by_them() -> None:
+    play = Playbook(DOC)
+    headers = {"user-agent": "claude-code/2.1.197"}
+    listed = (await play.ask("GET", "/anthropic/v1/models?limit=1000", b"", headers)).json["data"]
+    kept = {row["id"]: row["display_name"] for row in listed if row["id"].startswith(("claude", "anthropic"))}
+    assert kept["claude:fast"] == "fast"
+    assert next(row for row in listed if row["id"] == "claude:fast")["max_input_tokens"] == 200000
+    assert "claude:empty" not in kept
+    for name in kept:
+        heard = await play.ask("POST", "/anthropic/v1/messages", {"model": name, "max_tokens": 1, "messages": []})
+        assert heard.status == 502, name
+    assert (await play.ask("POST", "/v1/messages", {"model": "claude:nobody", "messages": []})).status == 404
