@@ -41,12 +41,12 @@ def tools() -> Path:
     return found
 
 
-def provider(own: str, origin: str, format: str) -> dict[str, Any]:
+def provider(own: str, origin: str, form: str) -> dict[str, Any]:
     models: list[Any] = [
         {"id": "model", "contextWindow": 150_000},
         *({"id": name} for name in ("overloaded", "too-long", "bad-key")),
     ]
-    return {"id": own, "name": own, "baseUrl": origin, "format": format, "apiKey": "up-0123456789", "models": models}
+    return {"id": own, "name": own, "baseUrl": origin, "formats": [form], "apiKey": "up-0123456789", "models": models}
 
 
 @dataclass
@@ -105,7 +105,7 @@ def bench(pyz: Path, tools: Path, tmp_path: Path) -> Iterator[Bench]:
         config = {
             "version": 2,
             "masterKey": KEY,
-            "providers": [provider("messages", origin, "claude"), provider("chat", f"{origin}/v1", "openai")],
+            "providers": [provider("messages", origin, "claude"), provider("chat", f"{origin}/v1", "openai-chat")],
             "modelAliases": {
                 "default": {"targets": [{"ref": "messages/model"}]},
                 "by-messages": {"targets": [{"ref": "messages/model"}]},

@@ -116,13 +116,14 @@ def test_what_a_tool_sends_is_what_was_recorded(running: Bench, tool: str) -> No
     wire(running, tool, "by-messages")
     for prompt in (PROMPT, TOOL_PROMPT):
         assert running.run(*line(tool, prompt)).returncode == 0
+    version = running.run(tool, "--version").stdout.strip()
     found = shape(running.asked.rows)
     file = SHAPES / f"{tool}.txt"
     if os.environ.get("LLR_ACCEPT"):
-        file.write_text(found)
-    known = file.read_text()
-    diff = "\n".join(difflib.unified_diff(known.splitlines(), found.splitlines(), "recorded", "sent", lineterm=""))
-    assert not diff, f"{diff}\n{running.run(tool, '--version').stdout}Accept it with LLR_ACCEPT=1 make clients"
+        file.write_text(f"{version}\n\n{found}")
+    recorded, _, known = file.read_text().partition("\n\n")
+    diff = "\n".join(difflib.unified_diff(known.splitlines(), found.splitlines(), recorded, version, lineterm=""))
+    assert not diff, f"{diff}\nAccept it with LLR_ACCEPT=1 make clients"
 
 
 def test_wiring_and_back_leaves_no_trace(running: Bench) -> None:
