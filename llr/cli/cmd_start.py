@@ -14,6 +14,7 @@ from llr.base.records import dataclass
 from llr.cli.dispatch import Context
 from llr.cli.launch import SERVING_PARAMS, Launch, builder, make_log
 from llr.cli.preparation import Prepared, prepare
+from llr.config.schema import Config
 from llr.control.params import Kind, Param
 from llr.control.report import FAILED, Outcome, Refused, refuse
 from llr.daemon import channel, instance, listener, ports, resume, source
@@ -75,7 +76,9 @@ def run(args: Namespace, context: Context) -> Outcome:
     path = instance.state_path(context.env)
     lock = _lock(path)
     try:
-        return _serve(_set_up(args, context, prepared, address, (path, lock)), context, prepared, args.quiet)
+        this = _set_up(args, context, prepared, address, (path, lock))
+        # A port that the system chose is gone with the process: nobody should be told to come there.
+        return _serve(this, context, prepared, quiet=args.quiet, settled=address.port != 0)
     except StartFailed as exc:
         raise refuse("start-failed", f"LLM Router could not start: {exc}.", exit_code=FAILED) from exc
 
@@ -208,16 +211,30 @@ def _iso(at: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at * 1000) % 1000:03d}Z"
 
 
-def _serve(this: _Run, context: Context, prepared: Prepared, quiet: bool) -> Outcome:
+def _serve(this: _Run, context: Context, prepared: Prepared, *, quiet: bool, settled: bool) -> Outcome:
     async def announce(_supervisor: Supervisor) -> None:
         # A reader of stdout that has gone is no reason not to serve.
         with suppress(OSError):
             for line in () if quiet else prepared.banner(this.plan.instance.origin):
                 context.out.line(line)
+        if settled and prepared.config is not None:
+            _tell_tools(this, prepared.config, context.env)
         this.log.event("ready", origin=this.plan.instance.origin, pid=os.getpid(), workers=this.plan.workers)
         _tell_ready(this.plan)
 
     return _live(this, announce)
+
+
+def _tell_tools(this: _Run, config: Config, env: Mapping[str, str]) -> None:
+    """Tells coding tools that are wired to this config where it is served now, if that is another place."""
+    from llr.control import toolmemory
+
+    if not toolmemory.read(env).wired:
+        return
+    from llr.control.toolsync import after_start
+
+    for line in after_start(config, this.launch.config_path, this.plan.instance.origin, env):
+        this.log.event("tool-followed", what=line)
 
 
 def _live(this: _Run, announce: Announce, kept: Kept | None = None) -> Outcome:

@@ -136,6 +136,7 @@ class _Live:
     watch: ConfigWatch | None = None
     watching: "asyncio.Task[None] | None" = None
     first: LocalServer = LocalServer()
+    served: Loaded | None = None
 
     async def handle(self, request: Request) -> Response:
         """Returns the gateway's answer; a reload may put another gateway in its place."""
@@ -157,6 +158,7 @@ class _Live:
         """Begins to look at the config file, where there is one; without `watch_config` only when asked."""
         if self.launch.demo:
             return
+        self.served = loaded
         if loaded.parsed.config is not None:
             self.first = loaded.parsed.config.local_server
         self.watch = ConfigWatch(
@@ -181,6 +183,16 @@ class _Live:
             if outcome.server_changed:
                 self._apply_local_server(outcome.config)
             self.log.event("config-reloaded", path=self.launch.config_path, issues=len(outcome.loaded.parsed.issues))
+            await self._tell_tools(outcome.loaded)
+
+    async def _tell_tools(self, loaded: Loaded) -> None:
+        """Lets the coding tools that are wired to this gateway follow the change."""
+        from llr.control.toolsync import after_reload
+
+        before, self.served = self.served, loaded
+        if before is not None:
+            for line in await asyncio.to_thread(after_reload, before, loaded, self.env):
+                self.log.event("tool-followed", what=line)
 
     async def _forget(self, outcome: Accepted) -> None:
         """Clears health records and lessons of providers whose key or address is another one now."""

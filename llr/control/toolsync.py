@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from llr.config.schema import Config, Doc, Parsed
 from llr.control.call import Call
+from llr.control.configfile import Loaded
 from llr.daemon import instance
 from llr.tools.endpoint import normalized
 
@@ -33,6 +34,16 @@ def after_save(
     addresses = (configured_origin(before, call.env), configured_origin(after, call.env))
     renames = renames_of(operation, words, *docs)
     return propagate(Moved(before, after, addresses, renames), config=path, env=call.env)
+
+
+def after_reload(before: Loaded, after: Loaded, env: Mapping[str, str]) -> list[str]:
+    """Returns a line for each tool that followed a file that somebody changed by hand while a gateway served it."""
+    from llr.control.toolwiring import Moved, propagate, renames_of
+
+    old, new = before.parsed.config, after.parsed.config
+    addresses = (configured_origin(old, env), configured_origin(new, env))
+    renames = renames_of("", ("", "", ""), before.doc, after.doc)
+    return propagate(Moved(old, new, addresses, renames), config=after.path, env=env)
 
 
 def after_start(config: Config, path: str, origin: str, env: Mapping[str, str]) -> list[str]:
