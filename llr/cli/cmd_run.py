@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
+from llr.cli import grammar
 from llr.cli.briefgateway import brief_gateway
 from llr.cli.dispatch import Context
 from llr.cli.launch import config_path
@@ -40,7 +41,10 @@ def run(args: Namespace, context: Context) -> Outcome:
     """Returns the tool's own exit code; 128 and the signal's number when one ended it."""
     runner = RUNNERS.get(args.tool or "")
     if runner is None:
-        raise refuse("missing-flag", f"Say which tool to run: {' or '.join(RUNNERS)}.", "`llr run claude -- --help`")
+        text = f"Say which tool to run: {' or '.join(RUNNERS)}."
+        if args.tool:
+            text = f"There is no tool '{args.tool}' to run{grammar.suggestion(args.tool, RUNNERS)}. {text}"
+        raise refuse("missing-flag", text, "For example: `llr run claude -- --help`")
     program = shutil.which(runner.program, path=context.env.get("PATH"))
     if program is None:
         raise refuse("no-tool", f"{runner.program} is not installed.", f"`{runner.install}`", exit_code=FAILED)

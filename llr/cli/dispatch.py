@@ -111,6 +111,12 @@ def _operation_name(name: str, rest: Sequence[str]) -> str:
     return operation_name(rest) or name
 
 
+def _full_name(name: str, rest: Sequence[str]) -> str:
+    """Returns the words whose help knows the flags: `config` with its operation."""
+    operation = _operation_name(name, rest)
+    return f"{name} {operation}" if operation != name else name
+
+
 def _run(name: str, rest: Sequence[str], env: Mapping[str, str], out: Output) -> Outcome:
     if not name:
         return _bare(rest, env, out)
@@ -124,7 +130,7 @@ def _run(name: str, rest: Sequence[str], env: Mapping[str, str], out: Output) ->
         help_for = getattr(module, "help_for", None)
         text = help_for(rest) if help_for else parser.command_help(name, command.summary, params, command.examples)
         return Outcome(text=text)
-    args = _parse(name, line, params, out)
+    args = _parse(_full_name(name, rest), line, params, out)
     prompts = Prompts(sys.stdin, sys.stdout, yes=args.yes, no_input=args.no_input or out.as_json)
     return module.run(args, Context(env, out, prompts, tuple(rest)))
 
@@ -132,15 +138,21 @@ def _run(name: str, rest: Sequence[str], env: Mapping[str, str], out: Output) ->
 def _parse(name: str, line: grammar.Line, params: Sequence[Param], out: Output) -> Namespace:
     lenient = any(flag == "--lenient=true" for flag in line.flags)
     for flag in line.unknown:
-        text = f"Unknown flag --{flag}{grammar.suggestion(flag, grammar.flag_table(params), '--')}"
+        hint = grammar.suggestion(flag, grammar.flag_table(params), "--")
+        text = f"Unknown flag --{flag}{hint}"
         if not lenient:
-            raise refuse("unknown-flag", text, f"See `llr {name} --help`.")
+            raise refuse("unknown-flag", text, f"{'' if hint else _known(params)}See `llr {name} --help`.")
         out.note("warn", text)
     places = sum(param.positional for param in params)
     if len(line.words) > places:
         extra = line.words[places]
         raise refuse("unexpected-word", f"`llr {name}` does not take the word '{extra}'.", f"See `llr {name} --help`.")
     return parser.build(name, params).parse_args([*line.flags, *(["--", *line.words] if line.words else [])])
+
+
+def _known(params: Sequence[Param]) -> str:
+    own = [f"--{param.name}" for param in params if not param.positional and not param.hidden]
+    return f"It knows {', '.join(own)}. "
 
 
 def _bare(rest: Sequence[str], env: Mapping[str, str], out: Output) -> Outcome:

@@ -125,7 +125,11 @@ def _keep(values: dict[str, tuple[bool, str]], param: Param, is_kebab: bool, val
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """Returns the known word nearest to `word` by edit distance, or None when none is near."""
+    """Returns the known word nearest to `word`, or None when none is near.
+
+    Near is what few edits away is, then what has all its dashed parts (`remove-alias`: `remove-model-alias`).
+    """
+    known = tuple(known)
     limit = 1 if len(word) < 4 else 2 if len(word) < 8 else 3
     best: tuple[int, str] | None = None
     for candidate in known:
@@ -134,7 +138,10 @@ def closest(word: str, known: Iterable[str]) -> str | None:
             distance = min(distance, limit)
         if distance <= limit and (best is None or distance < best[0]):
             best = (distance, candidate)
-    return None if best is None else best[1]
+    if best is not None:
+        return best[1]
+    parts = set(word.split("-"))
+    return next((found for found in known if len(parts) > 1 and parts <= set(found.split("-"))), None)
 
 
 def _distance(left: str, right: str) -> int:

@@ -64,7 +64,8 @@ def prepare(args: Namespace, context: Context) -> Prepared:
         raise refuse(
             "config-not-found",
             f"Config file not found: {path}.",
-            "Create one with `llr config`, or try the built-in models with `llr start --demo`.",
+            "Create one with `llr config upsert-provider --preset=…` (`llr config presets` lists the vendors),"
+            " or try the built-in models with `llr start --demo`.",
         )
     from llr.cli.configuration import load_for_start
 
@@ -78,7 +79,8 @@ def prepare(args: Namespace, context: Context) -> Prepared:
         watch_binary=_flag(args.watch_binary, wanted.watch_binary),
     )
     if not config.providers:
-        raise refuse("no-provider", f"{path} has no enabled provider.", "See `llr config validate`.")
+        fix = "Add one with `llr config upsert-provider --preset=…`; `llr config validate` names what is wrong."
+        raise refuse("no-provider", f"{path} has no enabled provider.", fix)
     if launch.require_auth and not config.master_key:
         raise refuse(
             "no-master-key",

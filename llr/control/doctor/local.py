@@ -1,6 +1,7 @@
 """What can be seen without the network: the file, the gateway, the port, and who may ask."""
 
 import os
+import shlex
 import stat
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -65,7 +66,7 @@ def _of_mode(path: str, loaded: Loaded) -> list[Finding]:
     if not mode & 0o077 or not holds_keys:
         return []
     text = f"{path} holds keys and others may read it (mode {mode:04o})."
-    return [Finding(CONFIG, "config-mode", Grade.WARNING, text, f"chmod 600 {path}")]
+    return [Finding(CONFIG, "config-mode", Grade.WARNING, text, f"chmod 600 {shlex.quote(path)}")]
 
 
 def look_at_gateway(config: Config | None, env: Mapping[str, str]) -> list[Finding]:

@@ -171,7 +171,12 @@ def _outcome(face: Face, job: Job, step: Step, verb: str, warnings: tuple[str, .
     else:
         rows.append(("Backup Restored", yes(step.restored)))
     sections: list[Section] = [Fields("Overview", tuple(rows))]
-    sections.append(Items("Files Written", tuple(edit.path for edit in step.edits), "Nothing had to change."))
+    written = tuple(edit.path for edit in step.edits if edit.after is not None)
+    removed = tuple(edit.path for edit in step.edits if edit.after is None)
+    if written or not removed:
+        sections.append(Items("Files Written", written, "Nothing had to change."))
+    if removed:
+        sections.append(Items("Files Removed", removed))
     if warnings:
         sections.append(Items("Warnings", warnings))
     return Outcome(report=Report(f"{face.tool.name} Routing {verb}", tuple(sections)), data=data)
