@@ -7,6 +7,7 @@ from llr.control.call import Call
 from llr.control.configfile import ConfigSyntaxError, Loaded
 from llr.control.operation import Reading
 from llr.control.report import INVALID, OK, Fields, Items, Outcome, Report, yes
+from llr.routing.choose import UNBUILT_TYPES
 
 TITLE = "Config Validation"
 
@@ -36,7 +37,7 @@ def _unreadable(path: str, exc: ConfigSyntaxError) -> Outcome:
 
 
 def _report(loaded: Loaded, *, strict: bool) -> Outcome:
-    found = (*loaded.parsed.issues, *above_known(loaded))
+    found = (*loaded.parsed.issues, *skipped(loaded), *above_known(loaded))
     bad = [issue for issue in found if strict or issue.level is Level.ERROR]
     counts = _counts(loaded.parsed.config)
     verdict = f"Failed ({len(bad)} issue{'s' if len(bad) != 1 else ''})" if bad else "Passed"
@@ -65,6 +66,28 @@ def _report(loaded: Loaded, *, strict: bool) -> Outcome:
     }
     sections = (Fields("Overview", rows), Items("Issues", tuple(map(issues.line, found))))
     return Outcome(INVALID if bad else OK, report=Report(TITLE, sections), data=data)
+
+
+def skipped(loaded: Loaded) -> tuple[Issue, ...]:
+    """Returns which providers this build cannot call, and under which reason requests pass them over."""
+    config = loaded.parsed.config
+    unbuilt = [] if config is None else [one for one in config.providers if one.type in UNBUILT_TYPES]
+    if not unbuilt:
+        return ()
+    from llr.config.providers import provider_id
+
+    listed = loaded.doc.get("providers")
+    entries = enumerate(listed) if isinstance(listed, list) else ()
+    places = {provider_id(one, at + 1): f"$.providers[{at}].type" for at, one in entries if isinstance(one, dict)}
+    return tuple(
+        Issue(
+            places.get(one.id, "$.providers"),
+            "provider-not-built",
+            f"provider {one.id} cannot be called by this build: requests skip it as {UNBUILT_TYPES[one.type]}",
+            Level.WARNING,
+        )
+        for one in unbuilt
+    )
 
 
 def above_known(loaded: Loaded) -> tuple[Issue, ...]:
