@@ -79,6 +79,17 @@ async def test_recovery_leaves_exactly_two() -> None:
     ]
 
 
+async def test_a_second_try_of_the_same_is_no_fallback() -> None:
+    made, told, _ = play(a=json_reply({}, 500))
+    made.upstream("a.test").answers(json_reply({}, 500), OK)
+    made.configs.swap(made.configs.current.config, Settings(retry_attempts=2))
+    asking = await made.open("POST", "/v1/chat/completions", {"model": "any", "messages": []})
+    await made.clock.advance(5.0)
+    assert (await asking.heard()).status == 200
+    assert len(made.upstream("a.test").asked) == 2
+    assert told == []
+
+
 async def test_a_terminal_refusal_leaves_exactly_one() -> None:
     made, told, _ = play(a=BAD)
     assert await ask(made) == 400
