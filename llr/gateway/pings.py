@@ -1,11 +1,11 @@
 """What is sent into a silent stream so that nobody in between takes it for dead."""
 
-from llr.base.jsonio import InvalidJSON, dumps, loads
+from llr.base.jsonio import dumps
 from llr.base.names import FormatId
 from llr.base.records import replace
 from llr.formats.table import FORMATS
 from llr.gateway.call import Call
-from llr.gateway.watch import first_event
+from llr.gateway.watch import first_object
 from llr.wire.sse import format_event
 
 # For so long a stream client is sent nothing; then and from then on a ping after every such silence.
@@ -33,14 +33,8 @@ class Pinger:
         self._started = True
         if not self._call.codex or self._call.client is not FormatId.RESPONSES:
             return
-        event = first_event(said)
-        if event is None:
-            return
-        try:
-            value = loads(event.data)
-        except InvalidJSON:
-            return
-        if isinstance(value, dict) and value.get("type") == "response.created":
+        value = first_object(said)
+        if value is not None and value.get("type") == "response.created":
             self._waking = format_event(dumps({**value, "type": "response.in_progress"}), "response.in_progress")
 
     def follow(self, other: "Pinger") -> None:

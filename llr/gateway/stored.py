@@ -3,13 +3,12 @@
 from typing import Any
 
 from llr.base.errors import ErrorKind, fail
-from llr.base.jsonio import InvalidJSON, loads
 from llr.base.names import FormatId
 from llr.base.records import replace
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps
 from llr.gateway.history import not_found
-from llr.gateway.watch import first_event
+from llr.gateway.watch import first_object
 
 _KEPT = 10_000
 
@@ -27,14 +26,7 @@ def note_issuer(deps: Deps, response_id: Any, ref: str, owner: str) -> None:
 
 def note_stream(deps: Deps, held: bytes, ref: str, owner: str) -> None:
     """Remembers the issuer of the response a native stream begins with."""
-    event = first_event(held)
-    if event is None:
-        return
-    try:
-        value = loads(event.data)
-    except InvalidJSON:
-        return
-    response = value.get("response") if isinstance(value, dict) else None
+    response = (first_object(held) or {}).get("response")
     if isinstance(response, dict):
         note_issuer(deps, response.get("id"), ref, owner)
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from llr.base.errors import Fault
-from llr.base.jsonio import InvalidJSON, loads
+from llr.base.jsonio import JSON, InvalidJSON, loads
 from llr.base.names import FormatId
 from llr.base.records import dataclass
 from llr.formats.errors import stream_fault
-from llr.wire.sse import BOM, SSEEvent, parse_block, split_events
+from llr.wire.sse import BOM, parse_block, split_events
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,10 +298,15 @@ def _object(data: bytes) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def first_event(block: bytes) -> SSEEvent | None:
-    """Returns the first event with data in a run, None when it has none."""
+def first_object(block: bytes) -> dict[str, JSON] | None:
+    """Returns the object that the first event with data in a run holds, None when it holds none."""
     for raw in split_events(block):
-        name, data = parse_block(raw.lstrip(b"\r\n"))
-        if data is not None:
-            return SSEEvent(name, data, raw)
+        _, data = parse_block(raw.lstrip(b"\r\n"))
+        if data is None:
+            continue
+        try:
+            value = loads(data)
+        except InvalidJSON:
+            return None
+        return value if isinstance(value, dict) else None
     return None
