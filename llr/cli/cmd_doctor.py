@@ -14,7 +14,7 @@ from llr.control.report import FAILED, OK, Fields, Outcome, Problem, Report, Sec
 PARAMS: tuple[Param, ...] = (
     Param("config", "Config file to examine (default ~/.llm-router.json).", Kind.PATH),
     Param("offline", "Look at this machine only; no provider is contacted.", Kind.BOOL, default=False),
-    Param("provider-id", "Contact only this provider.", example="openrouter"),
+    Param("provider-id", "Contact only this provider.", example="openrouter", names="provider"),
     Param("timeout", "Seconds to wait for each provider.", Kind.INT, default=8, minimum=1, maximum=120),
     Param("strict", "Exit 1 for warnings too.", Kind.BOOL, default=False),
 )

@@ -12,7 +12,7 @@ from llr.control.params import Kind, Param
 from llr.control.report import Fields, Outcome, Report, Table, refuse
 
 PARAMS: tuple[Param, ...] = (
-    Param("model", "Model or alias as a client would name it."),
+    Param("model", "Model or alias as a client would name it.", names="route"),
     Param("body", "File with the request's JSON body; - reads stdin.", Kind.PATH),
     Param("format", "The client's format, such as openai, openai-responses, claude or gemini."),
     Param("config", "Config file that is meant when nothing runs.", Kind.PATH),

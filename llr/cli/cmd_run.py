@@ -27,7 +27,7 @@ from llr.tools.runners import RUNNERS, Runner, Start
 
 PARAMS: tuple[Param, ...] = (
     Param("tool", f"What to start: {' or '.join(RUNNERS)}. Words after -- are its own.", positional=True),
-    Param("model", "Model to use: an alias or provider/model (default: the config's default)."),
+    Param("model", "Model to use: an alias or provider/model (default: the config's default).", names="route"),
     Param("config", "Config file, when no gateway runs (default ~/.llm-router.json).", Kind.PATH),
 )
 # Words after `--` are not ours to read.

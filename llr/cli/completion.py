@@ -1,6 +1,6 @@
 """Completion scripts for bash, zsh and fish, generated from the tables of commands, operations and flags.
 
-Law: a script runs nothing of ours: everything it offers stands in it.
+Law: everything a script offers stands in it, but the ids of a config: for these it runs `llr completion ids`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -62,6 +62,12 @@ def bash() -> str:
     for spot, found in spots().items():
         cases.append(f'    {spot}) words="{" ".join([*found.words, *map(_plain, found.flags)])}" ;;')
         values |= {param.name: _values(param) for param in found.flags if _values(param)}
+    by_kind: dict[str, list[str]] = {}
+    for spot, found in spots().items():
+        for param in found.flags:
+            if param.names:
+                by_kind.setdefault(param.names, []).append(f'"{spot} --{param.name}"')
+    asked = [f"      {'|'.join(places)}) ids={kind} ;;" for kind, places in sorted(by_kind.items())]
     closed = [f'      --{name}) options="{" ".join(options)}" ;;' for name, options in sorted(values.items())]
     commands = " ".join([*(name for name, row in COMMANDS.items() if not row.hidden), *ALIASES])
     operations = " ".join(names())
@@ -79,6 +85,17 @@ _llr() {{
     fi
   done
   if [[ "$cur" == --*=* ]]; then
+    local ids=""
+    case "$spot ${{cur%%=*}}" in
+{chr(10).join(asked)}
+    esac
+    if [[ -n "$ids" ]]; then
+      cur="${{cur#*=}}"
+      COMPREPLY=($(compgen -W "$("${{COMP_WORDS[0]}}" completion ids "$ids" 2>/dev/null)" -- "$cur"))
+      # What readline takes for the word begins behind the last colon.
+      [[ "$cur" == *:* ]] && COMPREPLY=("${{COMPREPLY[@]#"${{cur%:*}}:"}}")
+      return
+    fi
     case "${{cur%%=*}}" in
 {chr(10).join(closed)}
       *) COMPREPLY=($(compgen -f -- "${{cur#*=}}")); return ;;
@@ -106,6 +123,7 @@ def _zsh_flag(param: Param) -> str:
     if param.kind is Kind.BOOL:
         return _quoted(f"--{param.name}[{text}]")
     action = f"({' '.join(param.choices)})" if param.choices else "_files" if param.kind is Kind.PATH else " "
+    action = f" _llr_ids {param.names}" if param.names else action
     return _quoted(f"--{param.name}=[{text}]:{param.name}:{action}")
 
 
@@ -121,6 +139,11 @@ def zsh() -> str:
     rows = [f"    {_quoted(f'{name}:{summary}')}" for name, summary in shown.items()]
     return f"""#compdef {" ".join(PROGRAMS)}
 # zsh completion for {PROGRAMS[0]}. Load it with: source <(llr completion zsh)
+_llr_ids() {{
+  local -a found
+  found=("${{(@f)$(${{service:-{PROGRAMS[0]}}} completion ids $1 2>/dev/null)}}")
+  compadd -a found
+}}
 _llr() {{
   local -a commands
   commands=(
@@ -148,6 +171,7 @@ compdef _llr {" ".join(PROGRAMS)}
 
 def _fish_flag(condition: str, param: Param) -> str:
     values = f" -xa {_quoted(' '.join(_values(param)))}" if param.choices else ""
+    values = f" -xa '(llr completion ids {param.names} 2>/dev/null)'" if param.names else values
     needs = "" if param.kind is Kind.BOOL else " -rF" if param.kind is Kind.PATH else " -x"
     return f"complete -c llr -n {condition} -l {param.name}{values or needs} -d {_quoted(param.summary)}"
 

@@ -99,6 +99,7 @@ COMMAND_CODES: Mapping[str, str] = {
     "unknown-flag": "The command has no such flag; --lenient ignores it.",
     "unknown-operation": "There is no config operation of that name.",
     "unknown-preset": "There is no vendor preset of that name.",
+    "unknown-kind": "`llr completion ids` does not list such things.",
     "unknown-shell": "Completion exists for bash, zsh and fish.",
     "unknown-word": "The command knows other words.",
     "unreadable-body": "The file of --body cannot be read.",

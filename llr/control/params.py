@@ -26,6 +26,7 @@ class Param:
     An empty value counts as absent unless `keep_empty`. An INT outside `minimum`..`maximum` is refused; with `loose` it
     is floored, above the maximum it is the maximum, and what is too low or no number gives the default. A BOOL may
     stand alone, take a value, or be written `--no-NAME`. A SECRET of `-` is read from stdin. `short` is one letter.
+    `names` is the kind of ids that a shell may offer for it.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Param:
     loose: bool = False
     example: str = ""
     short: str = ""
+    names: str = ""
 
     @property
     def dest(self) -> str:

@@ -3,9 +3,9 @@
 from llr.control.operation import Operation
 from llr.control.params import Kind, Param
 
-PROVIDER_ID = Param("provider-id", "Provider to work on.", example="openrouter")
-MODEL = Param("model", "Model of the provider, by id or alias.", example="gpt-4o-mini")
-ALIAS_ID = Param("alias-id", "Alias to work on.", aliases=("alias",), example="fast")
+PROVIDER_ID = Param("provider-id", "Provider to work on.", example="openrouter", names="provider")
+MODEL = Param("model", "Model of the provider, by id or alias.", example="gpt-4o-mini", names="model")
+ALIAS_ID = Param("alias-id", "Alias to work on.", aliases=("alias",), example="fast", names="alias")
 NEW_ID = Param("new-id", "The new id; every reference follows it.", aliases=("to",))
 PRUNE = Param(
     "prune-references",
@@ -110,7 +110,11 @@ MODEL_ROWS = (
         "set-default-model",
         "Set where requests go that name no model, or the model `default`.",
         "llr.control.ops.models:SET_DEFAULT",
-        (Param("model", "provider/model or an alias.", aliases=("default-model", "ref"), example="fast"),),
+        (
+            Param(
+                "model", "provider/model or an alias.", aliases=("default-model", "ref"), example="fast", names="route"
+            ),
+        ),
         examples=(("An alias", "llr config set-default-model --model=fast"),),
         writes=True,
     ),
@@ -120,7 +124,12 @@ MODEL_ROWS = (
         "llr.control.ops.limits:SET_RATE_LIMITS",
         (
             PROVIDER_ID,
-            Param("bucket-id", "Bucket to change or remove; made of the name for a new one.", example="monthly"),
+            Param(
+                "bucket-id",
+                "Bucket to change or remove; made of the name for a new one.",
+                example="monthly",
+                names="bucket",
+            ),
             Param("bucket-name", "Label of the bucket.", example="Monthly cap"),
             Param(
                 "bucket-models", "`all`, or model ids of the provider.", Kind.LIST, aliases=("models",), example="all"

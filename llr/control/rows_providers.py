@@ -35,9 +35,17 @@ PROBE_RPM = Param(
 
 UPSERT_PARAMS = (
     Param(
-        "provider-id", "Provider to change, or the id of a new one (default: made of the name).", example="openrouter"
+        "provider-id",
+        "Provider to change, or the id of a new one (default: made of the name).",
+        example="openrouter",
+        names="provider",
     ),
-    Param("preset", "A vendor whose addresses, formats and starter models are taken.", example="openrouter"),
+    Param(
+        "preset",
+        "A vendor whose addresses, formats and starter models are taken.",
+        example="openrouter",
+        names="preset",
+    ),
     Param("name", "Display name (Provider Friendly Name).", example="OpenRouter"),
     Param("type", "standard or subscription.", aliases=("provider-type",)),
     Param("subscription-type", "chatgpt-codex or claude-code."),
@@ -113,14 +121,14 @@ PROVIDER_ROWS = (
 )
 
 _ASKED = (ENDPOINTS, BASE_URL, OPENAI_URL, CLAUDE_URL, API_KEY, API_KEY_ENV, HEADERS, PLAIN_HTTP)
-SAVED = Param("provider-id", "A saved provider, asked with its stored key.", example="openrouter")
+SAVED = Param("provider-id", "A saved provider, asked with its stored key.", example="openrouter", names="provider")
 
 DIAGNOSTIC_ROWS = (
     Operation(
         "list-presets",
         "List the vendors that upsert-provider knows by name: addresses, formats, key variables, starter models.",
         "llr.control.ops.presets:LIST",
-        (Param("preset", "Only this vendor.", example="openrouter"),),
+        (Param("preset", "Only this vendor.", example="openrouter", names="preset"),),
         aliases=("presets",),
         examples=(("All of them", "llr config presets"), ("One", "llr config list-presets --preset=openrouter")),
     ),

@@ -17,7 +17,7 @@ CLAUDE_FILE = Param(
 
 
 def _model(name: str, what: str) -> Param:
-    return Param(name, f"{what}: an alias or provider/model; empty clears it.", keep_empty=True)
+    return Param(name, f"{what}: an alias or provider/model; empty clears it.", keep_empty=True, names="route")
 
 
 def _level(name: str, what: str, levels: tuple[str, ...], *aliases: str) -> Param:
