@@ -34,14 +34,17 @@ def loads(data: bytes) -> JSON:
         value: JSON = _DECODER.decode(text)
     except InvalidJSON:
         raise
-    except json.JSONDecodeError as exc:
-        raise InvalidJSON(f"{exc.msg.removesuffix(' at')} at line {exc.lineno}, column {exc.colno}") from exc
-    except ValueError as exc:
-        # Python reads no integer of more than 4,300 digits.
-        raise InvalidJSON("a number has too many digits") from exc
-    except RecursionError as exc:
-        raise InvalidJSON("nested too deeply") from exc
+    except (ValueError, RecursionError) as exc:
+        raise InvalidJSON(what_is_wrong(exc)) from exc
     return value
+
+
+def what_is_wrong(exc: ValueError | RecursionError) -> str:
+    """Returns what an error of the standard library's JSON reader means, and where."""
+    if isinstance(exc, json.JSONDecodeError):
+        return f"{exc.msg.removesuffix(' at')} at line {exc.lineno}, column {exc.colno}"
+    # Python turns no more than 4,300 digits into a number.
+    return "nested too deeply" if isinstance(exc, RecursionError) else "a number has too many digits"
 
 
 def _finite(value: JSON) -> JSON:

@@ -12,7 +12,7 @@ from json.decoder import JSONDecodeError, JSONDecoder, scanstring  # type: ignor
 from json.encoder import encode_basestring_ascii
 from typing import Final, NamedTuple, NoReturn, TypeAlias
 
-from llr.base.jsonio import JSON, InvalidJSON, loads
+from llr.base.jsonio import JSON, InvalidJSON, loads, what_is_wrong
 from llr.wire.sse import BOM
 
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -60,10 +60,10 @@ class Document:
         self.value: dict[str, JSON] = {}
         try:
             self._scan()
-        except JSONDecodeError as exc:
-            raise InvalidJSON(f"{exc.msg} at line {exc.lineno}, column {exc.colno}") from exc
-        except RecursionError as exc:
-            raise InvalidJSON("nested too deeply") from exc
+        except InvalidJSON:
+            raise
+        except (ValueError, RecursionError) as exc:
+            raise InvalidJSON(what_is_wrong(exc)) from exc
         if not self._text.isascii() and not _is_utf8(self.data):
             self.value = _as_object(loads(self.data))
 

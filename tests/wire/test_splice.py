@@ -126,3 +126,11 @@ def test_many_members_and_removals_cost_linear_time() -> None:
     edits = {f"k{number}": REMOVED for number in range(50_000)}
     assert b"".join(document.splice(edits)) == b'{"x":2}'
     assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("data", "words"), [(b'{"a":' + b"9" * 5000 + b"}", "digits"), (b'{"a":"x', "starting at line 1")]
+)
+def test_what_the_reader_cannot_take_is_no_json(data: bytes, words: str) -> None:
+    with pytest.raises(InvalidJSON, match=words):
+        Document(data)
