@@ -4,7 +4,7 @@ Law: nothing is lost without a name; a stream's output is well-formed wherever i
 most one piece of bytes out.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from llr.base.errors import ErrorKind, Fault, GatewayError
@@ -18,6 +18,7 @@ from llr.formats.count import estimate_parts, estimate_request
 from llr.formats.effort import header_effort
 from llr.formats.fields import filtered, named, refuse_choices
 from llr.formats.openai_responses.native import refused
+from llr.formats.pauses import PausingDecoder
 from llr.formats.restore import Restore, needed, restored
 from llr.formats.think_tags import ThinkTags, split_tags
 from llr.ir.events import Event, Failed, Finish, PartDelta, PartStart, Start, Usage, UsageSeen, merge_usage
@@ -199,11 +200,12 @@ class StreamTranslator:
     `fault` is what broke the answer off; `usage` what was counted. A JSON body in place of a stream is understood too.
     """
 
-    __slots__ = ("_body", "_decoder", "_ended", "_first", "_upstream", "_writer")
+    __slots__ = ("_body", "_decoder", "_ended", "_first", "_pausing", "_upstream", "_writer")
 
-    def __init__(self, client: Format, upstream: Format, meta: Meta) -> None:
+    def __init__(self, client: Format, upstream: Format, meta: Meta, *, pausing: bool = False) -> None:
         self._upstream = upstream
-        self._decoder: Stage[bytes, Event] = upstream.stream_decoder()
+        self._pausing = PausingDecoder(upstream.stream_decoder) if pausing else None
+        self._decoder: Stage[bytes, Event] = self._pausing or upstream.stream_decoder()
         self._writer = _Writer(client, meta)
         self._body: list[bytes] | None = None
         self._first = True
@@ -228,6 +230,16 @@ class StreamTranslator:
     def usage(self) -> Usage | None:
         """Returns what the answer cost so far, None when unknown."""
         return self._writer.usage
+
+    @property
+    def pause(self) -> Sequence[Event] | None:
+        """Returns what was said before the upstream paused its turn, None while it did not (or pauses do not count)."""
+        return self._pausing.said if self._pausing is not None and self._pausing.paused else None
+
+    def resume(self) -> None:
+        """Makes the next bytes those of the stream that goes on with the paused turn."""
+        if self._pausing is not None:
+            self._pausing.resume()
 
     def feed(self, item: bytes, /) -> Iterable[bytes]:
         """Returns the client's bytes for this chunk, in one piece or none."""
@@ -282,6 +294,6 @@ class StreamTranslator:
             return (Start("", ""), Failed(Fault(ErrorKind.UPSTREAM_INVALID, said)))
 
 
-def stream(client: Format, upstream: Format, meta: Meta) -> StreamTranslator:
-    """Returns the stage that turns the upstream's stream into the client's."""
-    return StreamTranslator(client, upstream, meta)
+def stream(client: Format, upstream: Format, meta: Meta, *, pausing: bool = False) -> StreamTranslator:
+    """Returns the stage from the upstream's stream to the client's; `pausing` holds back a paused turn's end."""
+    return StreamTranslator(client, upstream, meta, pausing=pausing)

@@ -297,7 +297,13 @@ def event_body(found: Events, books: Books) -> tuple[EventBody, Pinger]:
     watched = stage is not None and (books.turn is not None or call.codex)
     clock = books.deps.clock
     body = EventBody(
-        found, books.close, lambda fault: words.fault_event(fault, context), stage, seen if watched else None, clock
+        found,
+        books.close,
+        lambda fault: words.fault_event(fault, context),
+        stage,
+        seen if watched else None,
+        clock,
+        done.more,
     )
     books.bytes_out = lambda: body.bytes_out
     books.usage = lambda: stage.usage if stage is not None else usage_of_stream(wire, watch)

@@ -2,17 +2,21 @@
 
 import logging
 import re
+from collections.abc import Sequence
 
 from llr.base.errors import ErrorKind, Fault, GatewayError
+from llr.base.jsonio import dumps
 from llr.base.names import FormatId
 from llr.base.records import replace
 from llr.config.schema import TimeoutSpec
-from llr.gateway import convert
-from llr.gateway.attempt import Answer, Failure, Pace, Question, Verbatim, Whole, attempt, broken
+from llr.formats.reading import rows
+from llr.gateway import convert, pausing
+from llr.gateway.attempt import Answer, Events, Failure, Pace, Question, Verbatim, Whole, attempt, broken
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps, Live
 from llr.gateway.routes import GENERATIONS
 from llr.gateway.unsaid import unsaid
+from llr.ir.events import Event
 from llr.providers.auth import Auth
 from llr.providers.urls import GENERATION
 from llr.routing.outcome import Phase
@@ -52,11 +56,48 @@ class Asker:
         except GatewayError as exc:
             return broken(exc.fault, Phase.PREPARE), sent
         if isinstance(answer, Whole):
+            answer = await self._unpaused(candidate, sent, answer)
             if convert.needs_conversion(self._call, candidate, answer):
                 answer = self._converted(candidate, sent, answer)
             if isinstance(answer, Whole):
                 answer = self._searched(answer)
         return answer, sent
+
+    async def _unpaused(self, candidate: Candidate, sent: convert.Sent, answer: Whole) -> Whole:
+        """Returns the whole turn where the provider paused in the middle of one."""
+        body, said = sent.value, answer.value
+        if body is None or said is None or not pausing.may_pause(self._call, candidate, body):
+            return answer
+        for _ in range(pausing.MOST_ROUNDS):
+            if not pausing.paused(said):
+                break
+            again = pausing.following(body, rows(said.get("content")))
+            found = await self._ask(candidate, replace(sent, value=again, body=[dumps(again)]))
+            if not isinstance(found, Whole) or found.value is None:
+                break
+            said = pausing.joined(said, found.value)
+        return answer if said is answer.value else replace(answer, value=said, body=dumps(dict(said)))
+
+    def more(self, candidate: Candidate, sent: convert.Sent) -> pausing.More | None:
+        """Returns what goes on with a paused stream of this request, None where pauses do not happen."""
+        body, meta = sent.value, sent.meta
+        if body is None or meta is None or not pausing.may_pause(self._call, candidate, body):
+            return None
+        rounds = 0
+
+        async def goes_on(said: Sequence[Event]) -> Events | None:
+            nonlocal rounds
+            rounds += 1
+            if rounds > pausing.MOST_ROUNDS:
+                return None
+            again = pausing.following(body, pausing.content_of(said, meta))
+            try:
+                found = await self._ask(candidate, replace(sent, value=again, body=[dumps(again)]))
+            except GatewayError:
+                return None
+            return found if isinstance(found, Events) else None
+
+        return goes_on
 
     def _searched(self, answer: Whole) -> Whole | Failure:
         """Returns the answer, or the failure of one that only says that its web search does not work."""

@@ -24,6 +24,7 @@ from llr.gateway.attempt import Whole
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps, Live
 from llr.gateway.history import not_found
+from llr.gateway.pausing import may_pause
 from llr.gateway.routes import GENERATIONS, Action
 from llr.gateway.upstream import Shape
 from llr.ir.loss import Loss
@@ -44,6 +45,7 @@ class Sent:
     """What goes to a candidate: endpoint and body, whether it will answer in events, what was lost on the way.
 
     `meta` is what the way back must know of a translated request, `value` its body; a relayed one has `edits` instead.
+    `pausing` tells that the provider may pause its turn where this client's format has no pause.
     """
 
     endpoint: Endpoint
@@ -53,6 +55,7 @@ class Sent:
     meta: Meta | None = None
     value: dict[str, JSON] | None = None
     edits: "dict[str, JSON | Removed] | None" = None
+    pausing: bool = False
 
     def release(self) -> None:
         """Forgets the body: it was sent and will not be sent again."""
@@ -167,7 +170,8 @@ def outgoing(call: Call, candidate: Candidate, live: Live, deps: Deps) -> Sent:
     if _is_kept(call, candidate, live):
         meta = replace(meta, request=as_kept(meta.request))
     endpoint = endpoint_of(candidate.wire, stream=stream)
-    return Sent(endpoint, [dumps(encoded.body)], stream, encoded.losses, meta, encoded.body)
+    pausing = may_pause(call, candidate, encoded.body)
+    return Sent(endpoint, [dumps(encoded.body)], stream, encoded.losses, meta, encoded.body, None, pausing)
 
 
 def _is_kept(call: Call, candidate: Candidate, live: Live) -> bool:
@@ -330,4 +334,5 @@ def answer_stage(call: Call, candidate: Candidate, sent: Sent) -> translate.Stre
     """Returns what turns the candidate's stream into the client's, None when they are the same."""
     if is_native(call, candidate) or sent.meta is None:
         return None
-    return translate.stream(format_of(call.client), format_of(candidate.wire), sent.meta)
+    client, upstream = format_of(call.client), format_of(candidate.wire)
+    return translate.stream(client, upstream, sent.meta, pausing=sent.pausing)

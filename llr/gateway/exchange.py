@@ -19,6 +19,7 @@ from llr.gateway.downgrade import as_chat, as_learned, says_chat_only
 from llr.gateway.hold import Hold
 from llr.gateway.learned import CHAT_ONLY
 from llr.gateway.observe import Attempted, ignore
+from llr.gateway.pausing import More
 from llr.gateway.routes import GENERATIONS
 from llr.ir.loss import Loss, LossLevel
 from llr.routing.affinity import pin_ops
@@ -52,13 +53,14 @@ class Tried:
 
 @dataclass(slots=True)
 class Committed:
-    """An answer worth showing, who gave it, and what is still held for it."""
+    """An answer worth showing, who gave it, what is still held for it, and what goes on with a paused turn."""
 
     candidate: Candidate
     answer: Answer
     hold: Hold
     outcome: Outcome
     sent: convert.Sent
+    more: More | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +249,8 @@ class Exchange:
             self._report(asked, answer, outcome, verdict, sent)
         if not isinstance(answer, Failure):
             self._note_losses(sent.losses)
-            return Committed(candidate, answer, hold, outcome, sent)
+            more = self._asker.more(candidate, sent) if sent.pausing else None
+            return Committed(candidate, answer, hold, outcome, sent, more)
         tried = Tried(candidate, answer, outcome, verdict)
         self.tried.append(tried)
         return tried

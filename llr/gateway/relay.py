@@ -11,6 +11,7 @@ from llr.base.clock import Clock
 from llr.base.errors import ErrorKind, Fault, GatewayError
 from llr.formats.translate import StreamTranslator
 from llr.gateway.attempt import Events, Raw
+from llr.gateway.pausing import More
 from llr.wire.http import BrokenBody
 
 # How long a translated answer that is complete waits for what may still come: usage, or just the end.
@@ -34,6 +35,7 @@ class EventBody:
         "_fault_event",
         "_held",
         "_late_at",
+        "_more",
         "_over",
         "_seen",
         "_source",
@@ -50,11 +52,14 @@ class EventBody:
         translate: StreamTranslator | None = None,
         seen: Callable[[bytes], None] | None = None,
         clock: Clock | None = None,
+        more: More | None = None,
     ) -> None:
         """Takes what was held back of the stream; `seen` is shown what a translation says.
 
-        With a `clock` a translated answer that is complete ends `LATE_S` later at the latest.
+        With a `clock` a translated answer that is complete ends `LATE_S` later at the latest. `more` goes on with a
+        paused turn.
         """
+        self._more = more
         self._clock = clock if translate is not None else None
         self._late_at: float | None = None
         self._seen = seen
@@ -86,7 +91,10 @@ class EventBody:
             except GatewayError as exc:
                 out = await self._broken(exc.fault)
             else:
-                if chunk is None:
+                if chunk is None and await self._goes_on():
+                    out = self._out(self._held)
+                    self._held = b""
+                elif chunk is None:
                     out = await self._ended()
                 elif not block:
                     continue
@@ -111,6 +119,22 @@ class EventBody:
             return await self._source.next_within(max(0.0, self._late_at - now), clock)
         except TimeoutError:
             return None
+
+    async def _goes_on(self) -> bool:
+        """Returns whether the upstream only paused its turn and is at it again, in another stream."""
+        stage = self._translate
+        said = stage.pause if stage is not None and self._more is not None else None
+        if stage is None or said is None or self._more is None:
+            return False
+        live = await self._more(said)
+        if live is None:
+            self._more = None
+            return False
+        await self._source.aclose()
+        self._source, self._cutter, self._watch, self._held = live.source, live.cutter, live.watch, live.held
+        self._late_at = None
+        stage.resume()
+        return True
 
     def _out(self, block: bytes) -> bytes:
         if self._translate is None:

@@ -47,11 +47,21 @@ def _extended(part: Part, delta: PartDelta) -> Part:
         case Reasoning():
             if delta.summary is None:
                 return replace(part, text=part.text + delta.text)
-            paragraphs = [*part.summary, *[""] * (delta.summary + 1 - len(part.summary))]
-            paragraphs[delta.summary] += delta.text
-            return replace(part, summary=tuple(paragraphs))
+            # A number far beyond the last paragraph is a mistake: the next one is meant.
+            place = min(delta.summary, len(part.summary))
+            paragraphs = [*part.summary, ""]
+            paragraphs[place] += delta.text
+            return replace(part, summary=tuple(paragraphs if paragraphs[-1] else paragraphs[:-1]))
         case Opaque() | Media() | ToolResult():
             return part
+
+
+def _said(part: Part, run: list[PartDelta]) -> Part:
+    """Returns the part with a run of deltas of one kind, joined first: one by one would copy the text each time."""
+    first = run[0]
+    joined = first if len(run) == 1 else replace(first, text="".join(delta.text for delta in run))
+    run.clear()
+    return _extended(part, joined)
 
 
 def _closed(part: Part, end: PartEnd) -> Part:
@@ -68,14 +78,22 @@ def collect(events: Iterable[Event]) -> ChatResponse:
     done: Finish | None = None
     parts: list[Part] = []
     usage: Usage | None = None
+    run: list[PartDelta] = []
     for event in events:
+        if isinstance(event, PartDelta):
+            if run and (event.citation is not None or event.summary != run[0].summary):
+                parts[-1] = _said(parts[-1], run)
+            run.append(event)
+            if event.citation is not None:
+                parts[-1] = _said(parts[-1], run)
+            continue
+        if run:
+            parts[-1] = _said(parts[-1], run)
         match event:
             case Start():
                 start = event
             case PartStart():
                 parts.append(event.part)
-            case PartDelta():
-                parts[-1] = _extended(parts[-1], event)
             case PartEnd():
                 parts[-1] = _closed(parts[-1], event)
             case UsageSeen():
