@@ -59,6 +59,8 @@ async def build_app(launch: Launch, log: Log) -> App:
     found = effective(config, env)
     clock = SystemClock()
     chosen = open_chosen(found, clock, config_path=launch.config_path, demo=launch.demo, workers=launch.workers)
+    if chosen.name == "memory" and launch.workers > 1 and not launch.demo:
+        log.warn("state-not-shared", advice="each worker counts for itself; file, sqlite and redis are shared")
     client = Client(env)
     kept = None if launch.demo else ActivityFile(activity_path(launch.config_path))
     activity = Activity(kept.write) if kept is not None else None
