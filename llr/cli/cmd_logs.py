@@ -13,6 +13,7 @@ from llr.cli.launch import config_path
 from llr.cli.tailing import POLL_S, added_lines, last_lines
 from llr.control.params import Kind, Param
 from llr.control.report import FAILED, Outcome, refuse
+from llr.daemon import instance
 from llr.daemon.logfile import service_log
 
 PARAMS: tuple[Param, ...] = (
@@ -24,11 +25,12 @@ PARAMS: tuple[Param, ...] = (
 )
 
 
-def _path(args: Namespace) -> str:
+def _path(args: Namespace, context: Context) -> str:
     if args.file:
         return os.path.abspath(str(args.file))
     if not args.activity:
-        return service_log()
+        running = instance.active(instance.state_path(context.env))
+        return (running.log_file if running is not None else None) or service_log()
     from llr.control.activity import activity_path
 
     return activity_path(config_path(args))
@@ -54,7 +56,7 @@ def _entry(line: str) -> Mapping[str, JSON] | None:
 
 def run(args: Namespace, context: Context) -> Outcome:
     """Returns the last lines; with `--follow` it returns when the reader ends it."""
-    path = _path(args)
+    path = _path(args, context)
     try:
         lines, end = last_lines(path, args.lines)
     except FileNotFoundError as exc:

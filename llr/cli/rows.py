@@ -59,7 +59,8 @@ def cooldown_routes(store: Store, clock: Clock) -> dict[str, Answerer]:
         listed: list[JSON] = [_row(row, now) for row in cooldown_rows(state, now=now)]
         counts: list[JSON] = [_count(row) for row in usage_rows(state)]
         # In memory each process counts for itself: who asks several of them must add up.
-        return Answer(200, {"cooldowns": listed, "counts": counts, "perProcess": isinstance(store, MemoryStore)})
+        apart: dict[str, JSON] = {"perProcess": True} if isinstance(store, MemoryStore) else {}
+        return Answer(200, {"cooldowns": listed, "counts": counts, **apart})
 
     async def clear(ask: Ask) -> Answer:
         ref = ask.body.get("ref") if isinstance(ask.body, dict) else None

@@ -1,3 +1,4 @@
+import errno
 import os
 import socket
 
@@ -79,3 +80,13 @@ def test_inherited_socket_becomes_private_and_its_variables_go() -> None:
 def test_what_is_no_socket_is_refused(value: str) -> None:
     with pytest.raises(BindError, match="inherited listening socket"):
         listener.inherited({"LLM_ROUTER_LISTEN_FD": value})
+
+
+def test_why_a_port_cannot_be_had() -> None:
+    kept = OSError(errno.EACCES, "An attempt was made to access a socket in a way forbidden")
+    kept.winerror = 10013  # type: ignore[attr-defined]
+    assert "netsh interface ipv4 show excludedportrange" in listener.explained(kept, 8376).message
+    assert "below 1024" in listener.explained(OSError(errno.EACCES, "Permission denied"), 80).message
+    taken = listener.explained(OSError(errno.EADDRINUSE, "Address already in use"), 8376)
+    assert taken.in_use
+    assert taken.message == "Address already in use"

@@ -74,3 +74,44 @@ def test_owner_of_a_port() -> None:
 
 def test_address_is_a_value() -> None:
     assert Address("h", 1) == Address("h", 1, both_loopbacks=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "pids"),
+    [
+        ("123\n456\n123\n", {123, 456}),
+        ("8376/tcp: 123 456", {123, 456}),
+        ("8376/tcp:             77\n", {77}),
+        ("", set()),
+        ("lsof: no such file\n0\n-5", set()),
+    ],
+)
+def test_pids_in_what_tools_say(text: str, pids: set[int]) -> None:
+    assert ports.plain_pids(text, 8376) == pids
+
+
+NETSTAT = """
+Aktive Verbindungen
+
+  Proto  Lokale Adresse         Remoteadresse          Status           PID
+  TCP    127.0.0.1:8376         0.0.0.0:0              ABHÖREN         4242
+  TCP    [::1]:8376             [::]:0                 ABHÖREN         4242
+  TCP    0.0.0.0:18376          0.0.0.0:0              ABHÖREN         7
+  TCP    127.0.0.1:8376         127.0.0.1:50000        HERGESTELLT      4242
+  TCP    127.0.0.1:50000        127.0.0.1:8376         HERGESTELLT      9
+"""
+
+
+def test_netstat_in_another_language() -> None:
+    assert ports.netstat_pids(NETSTAT, 8376) == {4242}
+    assert ports.netstat_pids(NETSTAT, 50000) == set()
+
+
+def test_a_free_and_a_taken_port() -> None:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen()
+        port = sock.getsockname()[1]
+        assert ports.busy(port)
+    assert not ports.busy(port)
+    assert str(port) in ports.how_to_look(port)

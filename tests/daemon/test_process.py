@@ -68,3 +68,12 @@ def test_only_the_process_that_was_meant_is_signalled() -> None:
     sent: list[int] = []
     ended = process.end(os.getpid(), "ticks:1", wait_s=0, send=lambda _, number: sent.append(number))
     assert (ended, sent) == (Ended(True, None), [])
+
+
+def test_parent_and_patience() -> None:
+    with subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE) as child:
+        assert process.parent(child.pid) == os.getpid()
+        assert not process.gone(child.pid, None, wait_s=0.0)
+        child.kill()
+        child.wait()
+        assert process.gone(child.pid, None, wait_s=5.0)
