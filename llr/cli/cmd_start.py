@@ -80,7 +80,7 @@ def run(args: Namespace, context: Context) -> Outcome:
         # A port that the system chose is gone with the process: nobody should be told to come there.
         return _serve(this, context, prepared, quiet=args.quiet, settled=address.port != 0)
     except StartFailed as exc:
-        raise refuse("start-failed", f"LLM Router could not start: {exc}.", exit_code=FAILED) from exc
+        raise refuse("start-failed", f"LLM Router could not start: {str(exc).rstrip('.')}.", exit_code=FAILED) from exc
 
 
 def _for_service(args: Namespace, context: Context) -> bool:

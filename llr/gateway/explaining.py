@@ -35,7 +35,7 @@ async def explained(call: Call, live: Live, deps: Deps) -> Response:
         call, client=client, model=name if isinstance(name, str) else "", payload=Payload(document), extra={}
     )
     route = live.resolver.resolve(made.model, client)
-    need = need_of(made, route)
+    need = need_of(made, route, full=bool(body))
     now = deps.clock.now()
     state = await deps.store.read(keys_for(route, now=now, need=need, full=True), now=now)
     answer = explanation_json(explain(route, state, now=now, need=need))

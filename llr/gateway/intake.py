@@ -190,10 +190,13 @@ def _tool(originator: bytes, agent: bytes) -> str:
     return next((tool for start, tool in _TOOLS if name.startswith(start)), "")
 
 
-def need_of(call: Call, route: Route) -> Need:
-    """Returns what planning must know of a request; nothing is computed that the route does not ask for."""
+def need_of(call: Call, route: Route, *, full: bool = False) -> Need:
+    """Returns what planning must know of a request; nothing is computed that the route does not ask for.
+
+    `full` estimates the tokens in any case, for a report's sake.
+    """
     body = call.payload.value
-    tokens = required_tokens(call.payload.size, _output_limit(body)) if route.needs_estimate else 0
+    tokens = required_tokens(call.payload.size, _output_limit(body)) if full or route.needs_estimate else 0
     session = None
     if route.affinity != "off" and len(route.tryable) > 1:
         session = session_of(_texts(call.headers), _clues(body, opening=route.affinity == "cache"), mode=route.affinity)

@@ -149,6 +149,15 @@ async def test_explain_says_where_a_request_would_go_and_calls_nobody() -> None:
     assert (await play.ask("POST", "/llr/explain", {"model": "any", "format": "x"})).status == 400
 
 
+async def test_explain_says_whether_a_body_fits_also_where_there_is_no_choice() -> None:
+    made = doc_for(CHAT, "a")
+    made["providers"][0]["models"] = [{"id": "m", "contextWindow": 2_000}]
+    body = {"model": "a/m", "messages": [{"role": "user", "content": "x" * 9_000}]}
+    heard = await Playbook(made).ask("POST", "/llr/explain", {"body": body, "format": "openai"})
+    assert heard.json["contextRequired"] > 3_000
+    assert heard.json["candidates"][0]["fit"] == "too-small"
+
+
 DEBUG = Settings(debug_routing=True, retry_attempts=1)
 
 
