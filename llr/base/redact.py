@@ -41,7 +41,8 @@ _TOKEN = re.compile(
     r"(?i)\b(?:sk|pk|rk|gsk|xai|key|pplx|csk|gw|ghp|hf|r8)[-_][A-Za-z0-9_\-]{8,}"
     r"|\bAIza[0-9A-Za-z_\-]{20,}|\b(?:bearer|basic)\s+[A-Za-z0-9+/._~\-]{8,}=*"
 )
-_USERINFO = re.compile(r"(?i)(https?://)[^/\s@]+@")
+# The longest scheme in use is far shorter than 16; the bound keeps a long run of letters linear.
+_USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.\-]{0,15}://)[^/?#\s\"'<>]+@")
 _QUERY_KEY = re.compile(r"(?i)([?&](?:key|api_key|apikey|auth_token|token|access_token)=)[^&\s\"']+")
 
 
@@ -50,6 +51,10 @@ def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:
     for secret in secrets:
         if len(secret) >= 4:
             text = text.replace(secret, "[redacted]")
-    text = _TOKEN.sub("[redacted]", text)
+    return without_logins(_TOKEN.sub("[redacted]", text))
+
+
+def without_logins(text: str) -> str:
+    """Returns `text` with no user, password or key inside its addresses."""
     text = _USERINFO.sub(r"\1[redacted]@", text)
     return _QUERY_KEY.sub(r"\1[redacted]", text)

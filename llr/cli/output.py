@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from llr.base.jsonio import JSON
+from llr.base.redact import without_logins
 from llr.control.report import OK, Fields, Items, Outcome, Report, Section, Table
 
 MAX_CELL = 180
@@ -75,13 +76,29 @@ def envelope(operation: str, outcome: Outcome) -> dict[str, JSON]:
     return body
 
 
+def _clean(value: JSON) -> JSON:
+    """Returns a JSON value whose texts hold no login of an address."""
+    match value:
+        case str():
+            return without_logins(value) if "://" in value else value
+        case dict():
+            return {key: _clean(one) for key, one in value.items()}
+        case list():
+            return [_clean(one) for one in value]
+        case _:
+            return value
+
+
 def _encoding(stream: TextIO) -> str:
     """Returns what a stream can say; one in memory says everything."""
     return getattr(stream, "encoding", None) or "utf-8"
 
 
 class Output:
-    """The two streams of one run. In JSON mode progress goes to stderr and stdout gets one object."""
+    """The two streams of one run. In JSON mode progress goes to stderr and stdout gets one object.
+
+    Whatever is written, a login or key inside an address is not: addresses come from configs, flags and errors alike.
+    """
 
     def __init__(self, stdout: TextIO, stderr: TextIO, env: Mapping[str, str], *, as_json: bool = False) -> None:
         self.stdout = stdout
@@ -91,24 +108,24 @@ class Output:
 
     def line(self, text: str = "") -> None:
         """Writes one line of progress, flushed at once."""
-        self._write(self.stderr if self.as_json else self.stdout, text)
+        self._write(self.stderr if self.as_json else self.stdout, without_logins(text))
 
     def note(self, level: str, text: str) -> None:
         """Writes a line with its symbol: `info`, `success`, `warn` or `error` (the last on stderr)."""
         stream = self.stderr if self.as_json or level == "error" else self.stdout
-        self._write(stream, f"{self._symbol(level, stream)} {text}")
+        self._write(stream, f"{self._symbol(level, stream)} {without_logins(text)}")
 
     def finish(self, operation: str, outcome: Outcome) -> int:
         """Writes the outcome and returns its exit code."""
         if self.as_json:
-            self._write(self.stdout, json.dumps(envelope(operation, outcome), ensure_ascii=False))
+            self._write(self.stdout, json.dumps(_clean(envelope(operation, outcome)), ensure_ascii=False))
             return outcome.exit_code
         text = outcome.text
         if outcome.report is not None:
             text = render(outcome.report, limit=MAX_CELL if self.stdout.isatty() else None)
         if text:
             wrong = outcome.exit_code != OK and outcome.problem is None
-            self._write(self.stderr if wrong else self.stdout, text)
+            self._write(self.stderr if wrong else self.stdout, without_logins(text))
         if outcome.problem is not None:
             self.note("error", str(outcome.problem))
         return outcome.exit_code

@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from llr.base.jsonio import JSON
 from llr.cli import output
 from llr.cli.output import Output
 from llr.control.report import FAILED, INVALID, Fields, Items, Outcome, Problem, Refused, Report, Table, refuse
@@ -144,3 +145,22 @@ def test_refused_carries_its_exit_code() -> None:
     with pytest.raises(Refused) as caught:
         raise refuse("c", "No", exit_code=FAILED)
     assert caught.value.outcome() == Outcome(FAILED, problem=Problem("c", "No"))
+
+
+LOGIN = "http://me:hidden@acme.example/v1?key=hidden&x=1"
+SHOWN = "http://[redacted]@acme.example/v1?key=[redacted]&x=1"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_no_login_of_an_address_is_written(as_json: bool) -> None:
+    out, err = io.StringIO(), io.StringIO()
+    talk = Output(out, err, {}, as_json=as_json)
+    talk.line(f"asking {LOGIN}")
+    talk.note("error", LOGIN)
+    rows = Report("T", (Fields("F", (("URL", LOGIN),)), Items("I", (LOGIN,)), Table("T", ("U",), ((LOGIN,),))))
+    data: dict[str, JSON] = {"url": LOGIN, "more": [{"urls": [LOGIN]}, 1, None]}
+    talk.finish("op", Outcome(FAILED, report=rows, data=data, problem=Problem("c", LOGIN, LOGIN)))
+    talk.finish("op", Outcome(text=LOGIN))
+    said = out.getvalue() + err.getvalue()
+    assert "hidden" not in said
+    assert said.count(SHOWN) == (6 if as_json else 8)
