@@ -6,6 +6,8 @@ from math import copysign, isfinite
 from sys import float_info
 from typing import NoReturn, TypeAlias
 
+from llr.base.errors import ErrorKind, fail
+
 JSON: TypeAlias = "dict[str, JSON] | list[JSON] | str | int | float | bool | None"
 
 
@@ -61,6 +63,9 @@ def _encoded(encoder: json.JSONEncoder, value: JSON) -> str:
         return encoder.encode(value)
     except ValueError:
         return encoder.encode(_finite(value))
+    except RecursionError as exc:
+        # Read it could be; what is built around it goes a few levels deeper.
+        raise fail(ErrorKind.INVALID_REQUEST, "the request is nested too deeply") from exc
 
 
 def dumps(value: JSON) -> bytes:

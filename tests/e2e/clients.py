@@ -3,6 +3,7 @@
 import base64
 import json
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
 
 import anthropic
@@ -26,6 +27,22 @@ CITY = {
     "required": ["city"],
     "additionalProperties": False,
 }
+
+
+# One of each per gateway: they keep their connections, and are slow to make.
+@cache
+def claude(origin: str) -> anthropic.Anthropic:
+    return anthropic.Anthropic(api_key="any", base_url=origin, max_retries=0)
+
+
+@cache
+def gpt(origin: str) -> openai.OpenAI:
+    return openai.OpenAI(api_key="any", base_url=f"{origin}/v1", max_retries=0)
+
+
+@cache
+def studio(origin: str) -> genai.Client:
+    return genai.Client(api_key="any", http_options=gemini.HttpOptions(base_url=origin))
 
 
 @dataclass(frozen=True)
@@ -53,7 +70,7 @@ class Client(Protocol):
 
 class Messages:
     def __init__(self, origin: str, model: str) -> None:
-        self.sdk = anthropic.Anthropic(api_key="any", base_url=origin, max_retries=0)
+        self.sdk = claude(origin)
         self.model = model
         self.history: list[Any] = []
         self.system: str | None = None
@@ -112,7 +129,7 @@ class Messages:
 
 class Chat:
     def __init__(self, origin: str, model: str) -> None:
-        self.sdk = openai.OpenAI(api_key="any", base_url=f"{origin}/v1", max_retries=0)
+        self.sdk = gpt(origin)
         self.model = model
         self.history: list[Any] = []
 
@@ -181,7 +198,7 @@ class Chat:
 
 class Responses:
     def __init__(self, origin: str, model: str) -> None:
-        self.sdk = openai.OpenAI(api_key="any", base_url=f"{origin}/v1", max_retries=0)
+        self.sdk = gpt(origin)
         self.model = model
         self.history: list[Any] = []
 
@@ -237,7 +254,7 @@ class Responses:
 
 class Gemini:
     def __init__(self, origin: str, model: str) -> None:
-        self.sdk = genai.Client(api_key="any", http_options=gemini.HttpOptions(base_url=origin))
+        self.sdk = studio(origin)
         self.model = model
         self.history: list[gemini.Content] = []
 

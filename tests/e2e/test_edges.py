@@ -5,29 +5,16 @@ from typing import Any
 import anthropic
 import openai
 import pytest
-from google import genai
 from google.genai import errors as gemini_errors
 from google.genai import types as gemini
 
-from tests.e2e.clients import CLIENTS, Client
+from tests.e2e.clients import CLIENTS, Client, claude, gpt, studio
 from tests.e2e.conftest import MODELS, Vendors
 from tests.e2e.script import WORDS
 
 FIRST = [f"{kind}/{models[0]}" for kind, models in MODELS.items()]
 ASKS = pytest.mark.parametrize("model", FIRST)
 STREAMS = pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-
-
-def claude(origin: str) -> anthropic.Anthropic:
-    return anthropic.Anthropic(api_key="any", base_url=origin, max_retries=0)
-
-
-def gpt(origin: str) -> openai.OpenAI:
-    return openai.OpenAI(api_key="any", base_url=f"{origin}/v1", max_retries=0)
-
-
-def google(origin: str) -> genai.Client:
-    return genai.Client(api_key="any", http_options=gemini.HttpOptions(base_url=origin))
 
 
 # Status of the vendor -> the exception a user of each SDK catches.
@@ -97,9 +84,8 @@ def test_unknown_models_are_not_found_and_near_names_are_told(origin: str) -> No
     with pytest.raises(openai.NotFoundError) as caught:
         gpt(origin).chat.completions.create(model="gpt-5.6", messages=[{"role": "user", "content": "x"}])
     assert caught.value.code == "model_not_found"
-    studio = google(origin)
     with pytest.raises(gemini_errors.ClientError) as refused:
-        studio.models.generate_content(model="gemini-4", contents="x")
+        studio(origin).models.generate_content(model="gemini-4", contents="x")
     assert refused.value.code == 404
 
 
@@ -108,8 +94,7 @@ def test_model_lists_in_every_dialect(origin: str) -> None:
     assert [model.id for model in gpt(origin).models.list()] == rows
     found = [model.id for model in claude(origin).models.list(limit=2)]
     assert found == [*rows, "claude-sonnet-5"], "pages follow each other; names that Claude Code looks for come last"
-    studio = google(origin)
-    assert [model.name for model in studio.models.list()] == [f"models/{row}" for row in rows]
+    assert [model.name for model in studio(origin).models.list()] == [f"models/{row}" for row in rows]
     assert claude(origin).models.retrieve("m/claude-sonnet-5").type == "model"
     assert gpt(origin).models.retrieve("c/gpt-5.5").id == "c/gpt-5.5"
 
@@ -123,8 +108,7 @@ def test_count_tokens_is_never_zero(origin: str, model: str, vendors: Vendors) -
     assert counted == 321 if model[0] == "m" else 5 < counted < 200
     assert len(vendors.seen()) == (model[0] == "m")
     assert claude(origin).messages.count_tokens(model=model, messages=turn, tools=[]).input_tokens > 0
-    studio = google(origin)
-    assert (studio.models.count_tokens(model=model, contents="Hello there").total_tokens or 0) > 0
+    assert (studio(origin).models.count_tokens(model=model, contents="Hello there").total_tokens or 0) > 0
     assert gpt(origin).responses.input_tokens.count(model=model, input="Hello there").input_tokens > 0
 
 
@@ -154,8 +138,7 @@ def test_system_in_the_middle_reaches_every_vendor(origin: str, model: str) -> N
         in gpt(origin).responses.create(model=model, input="script=system", instructions="You are kind.").output_text
     )
     config = gemini.GenerateContentConfig(system_instruction="You are kind.")
-    studio = google(origin)
-    told = studio.models.generate_content(model=model, contents="script=system Hello", config=config)
+    told = studio(origin).models.generate_content(model=model, contents="script=system Hello", config=config)
     assert "You are kind." in (told.text or "")
 
 
