@@ -5,17 +5,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from llr.control.configfile import backups, save
 
 WRITER = [sys.executable, "-S", str(Path(__file__).with_name("config_writer.py"))]
-KILLS = 60
 
 
-def test_killed_writers_leave_whole_files(tmp_path: Path) -> None:
-    path = tmp_path / "config.json"
-    done = subprocess.run([*WRITER, "kills", str(path), str(KILLS)], check=False, capture_output=True, text=True)
+@pytest.mark.parametrize("kills", [60, pytest.param(200, marks=pytest.mark.soak)])
+def test_killed_writers_leave_whole_files(tmp_path: Path, kills: int) -> None:
+    path = tmp_path / "the config ü.json"
+    done = subprocess.run([*WRITER, "kills", str(path), str(kills)], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert json.loads(path.read_bytes())["first"] >= KILLS
+    assert json.loads(path.read_bytes())["first"] >= kills
     save(str(path), {"version": 2})
     assert [name.name for name in tmp_path.iterdir() if "tmp-" in name.name] == []
     assert len(backups(str(path))) == 20
