@@ -107,7 +107,9 @@ def health_ops(
     if isinstance(verdict, Commit):
         began_at = outcome.started_at
         return (Recover(candidate.key, began_at), Recover(candidate.credential_key, began_at))
-    if not isinstance(verdict, Next | GiveUp) or verdict.category in _BLAMELESS:
+    if not isinstance(verdict, Next | GiveUp):
+        return ()
+    if verdict.category in _BLAMELESS and verdict.cooldown_s <= 0:  # A user's rule may cool what our table never does.
         return ()
     if not verdict.counts and verdict.cooldown_s <= 0:
         return ()

@@ -25,6 +25,8 @@ class Providers:
     def __init__(self) -> None:
         self.status: dict[str, int] = dict.fromkeys("abc", 200)
         self.fields: dict[str, dict[str, str]] = {name: {} for name in "abc"}
+        self.open = threading.Event()
+        self.open.set()
         self.asked: dict[str, list[dict[str, str]]] = {name: [] for name in "abc"}
         providers = self
 
@@ -35,6 +37,8 @@ class Providers:
                 name = self.path[1]
                 self.rfile.read(int(self.headers["content-length"]))
                 providers.asked[name].append({key.lower(): value for key, value in self.headers.items()})
+                if name == "a":
+                    providers.open.wait(30)
                 status = providers.status[name]
                 body = ANSWER if status == 200 else json.dumps(REFUSAL).encode()
                 self.send_response(status)
@@ -79,6 +83,7 @@ def providers() -> Iterator[Providers]:
     thread = threading.Thread(target=made.server.serve_forever)
     thread.start()
     yield made
+    made.open.set()
     made.server.shutdown()
     made.server.server_close()
     thread.join(10)
@@ -348,3 +353,68 @@ def test_explain_for_the_key_holder(archived: Life, providers: Providers) -> Non
     assert (first["wire"], first["translated"]) == ("openai-chat", True)
     assert [loss["path"] for loss in first["losses"]] == ["top_k"]
     assert providers.counts() == [0, 0, 0]
+
+
+def test_a_late_beginning_is_passed_over(archived: Life, providers: Providers) -> None:
+    write(archived, providers.document(metadata={"llr": {"firstTokenMs": 200}}))
+    providers.open.clear()
+    gateway = archived.start()
+    status, told = ask(gateway, x_llm_router_debug="1")
+    assert status == 200
+    assert told["x-llm-router-attempts"] == "a/m:error/network_error#1,b/m:200/ok#1"
+
+
+def test_the_users_rules_come_first(archived: Life, providers: Providers) -> None:
+    rules = [
+        {"status": 400, "contains": "slow", "action": "next-and-cool", "cooldownMs": 60_000},
+        {"status": 503, "action": "stop"},
+    ]
+    doc = providers.document()
+    doc["metadata"]["llr"]["failureRules"] = rules
+    write(archived, doc)
+    providers.status["a"] = 400
+    gateway = archived.start()
+    assert [ask(gateway)[0] for _ in range(2)] == [200, 200]
+    assert providers.counts() == [1, 2, 0]
+    providers.status["b"] = 503
+    assert ask(gateway)[0] == 503
+    assert providers.counts() == [1, 3, 0]
+
+
+def test_a_conversation_stays_while_others_take_turns(archived: Life, providers: Providers) -> None:
+    write(archived, providers.document(strategy="round-robin"))
+    gateway = archived.start()
+    for _ in range(6):
+        ask(gateway, session_id="talk")
+    assert sorted(providers.counts()) == [0, 0, 6]
+    (mine,) = [name for name, seen in providers.asked.items() if seen]
+    for _ in range(6):
+        ask(gateway)
+    assert min(providers.counts()) == 2
+    # It moves when its candidate fails, and then stays where it went.
+    providers.status[mine] = 500
+    before = providers.counts()
+    ask(gateway, session_id="talk")
+    providers.status[mine] = 200
+    for _ in range(3):
+        ask(gateway, session_id="talk")
+    grown = {name: now - then for name, now, then in zip("abc", providers.counts(), before, strict=True)}
+    assert sorted(grown.values()) == [0, 1, 4]
+    assert grown[mine] == 1
+
+
+def test_requests_at_once_are_capped(archived: Life, providers: Providers) -> None:
+    doc = providers.document(targets=["a/m", "b/m"])
+    doc["providers"][0]["metadata"] = {"llr": {"maxConcurrency": 1}}
+    write(archived, doc)
+    gateway = archived.start()
+    providers.open.clear()
+    first = threading.Thread(target=ask, args=(gateway,))
+    first.start()
+    while not providers.asked["a"]:
+        threading.Event().wait(0.01)
+    status, told = ask(gateway, x_llm_router_debug="1")
+    assert (status, told["x-llm-router-skipped-candidates"]) == (200, "a/m:concurrency-limit")
+    providers.open.set()
+    first.join(20)
+    assert ask(gateway, x_llm_router_debug="1")[1]["x-llm-router-selected-candidate"] == "a/m"

@@ -58,6 +58,7 @@ OPS: list[tuple[Verdict, int]] = [
     (Next(Category.TEMPORARY, 0.0, True), 1),
     (Next(Category.RATE_LIMITED, 30.0, True), 1),
     (Next(Category.NOT_FOUND, 45.0), 1),
+    (Next(Category.INVALID_REQUEST, 60.0), 1),
     (Next(Category.FORBIDDEN, 600.0), 1),
     (Next(Category.AUTH, 600.0), 2),
     (Next(Category.BILLING, 900.0), 2),
