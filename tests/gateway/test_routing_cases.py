@@ -336,3 +336,21 @@ async def test_no_pause_outlasts_the_deadline() -> None:
     # No time passes: who must wait longer than the request may take is passed over at once.
     assert (await ask(made)).status == 200
     assert asked(made) == {"a": 1, "b": 1, "c": 0}
+
+
+NO_SEARCH = json_reply({**CHAT.answer, "note": "Web access unavailable (out of credits)."})
+
+
+async def test_an_answer_that_only_says_its_search_does_not_work_is_asked_of_the_next() -> None:
+    tools: dict[str, Any] = {"tools": [{"type": "web_search"}]}
+    made = play("a", "b")
+    made.upstream("a.test").answers(NO_SEARCH)
+    assert (await ask(made, **tools)).json == CHAT.answer
+    assert asked(made) == {"a": 1, "b": 1, "c": 0}
+    assert memory(made).health == {}
+    # Nobody else is left: it is shown as it came.
+    heard = await ask(made, "a/m", **tools)
+    assert (heard.status, heard.json["note"]) == (200, "Web access unavailable (out of credits).")
+    # Who did not ask for a search gets the text, whatever it says.
+    assert (await ask(made)).json["note"]
+    assert asked(made) == {"a": 3, "b": 1, "c": 0}
