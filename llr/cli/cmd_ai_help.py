@@ -12,6 +12,7 @@ from llr.base.jsonio import JSON
 from llr.base.redact import scrub
 from llr.cli.dispatch import Context
 from llr.config.schema import Config
+from llr.config.settings import listen_address
 from llr.control import configfile
 from llr.control.agentbrief import CLAUDE, HEALTH, OPENAI, RESPONSES, Probe, State, decision_options
 from llr.control.agentlines import brief, brief_data
@@ -65,11 +66,11 @@ def _state(args: Namespace, context: Context, path: str, config: Config) -> Stat
         asked = options[0] if options else ""
         probes = _probes(running.origin, token, asked if args.live_test_responses else "", timeout_ms / 1000)
         ready = _dry_check(running, asked)
-    port = config.local_server.port or instance.DEFAULT_PORT
+    host, port = listen_address(config, context.env)
     return State(
         config_path=_short(path),
         config=config,
-        endpoint=running.origin if running else instance.origin(config.local_server.host or "127.0.0.1", port),
+        endpoint=running.origin if running else instance.origin(host, port),
         running=running is not None,
         require_auth=bool(running and running.require_auth),
         running_config=_short(running.config_path) if running and running.config_path else "(demo)",

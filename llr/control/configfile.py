@@ -147,8 +147,9 @@ def save(
     if_match: str | None = None,
     disk: Disk | None = None,
     now: Callable[[], float] = time.time,
+    keep_old: bool = True,
 ) -> str:
-    """Writes `doc` in one step, mode 0600, after keeping the old bytes as a backup; returns the new tag.
+    """Writes `doc` in one step, mode 0600, with `keep_old` after keeping the old bytes as a backup; returns the tag.
 
     Raises `ConfigChanged` when `if_match` is not the tag of the file as it is, `ConfigRootError` over JSON that is no
     object, `ConfigSyntaxError` over what is no JSON (unless `if_match` names exactly that), and OSError.
@@ -160,7 +161,7 @@ def save(
             raise ConfigChanged(file, if_match, etag(old))
         if if_match is None and old is not None:
             _editable(file, old)
-        return _replace(disk, file, old, write_document(doc), now)
+        return _replace(disk, file, old, write_document(doc), now if keep_old else None)
 
 
 def edit(
@@ -239,12 +240,12 @@ def _editable(file: str, data: bytes) -> Doc:
     return value
 
 
-def _replace(disk: Disk, file: str, old: bytes | None, new: bytes, now: Callable[[], float]) -> str:
+def _replace(disk: Disk, file: str, old: bytes | None, new: bytes, now: Callable[[], float] | None) -> str:
     if old == new:
         disk.restrict(file)
         return etag(new)
     _sweep(disk, file)
-    if old is not None:
+    if old is not None and now is not None:
         _back_up(disk, file, old, now())
     temporary = f"{file}.tmp-{disk.token()}"
     try:

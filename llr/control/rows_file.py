@@ -90,7 +90,7 @@ FILE_ROWS = (
             Param("target-version", "Schema version to reach (default 2)."),
             Param(
                 "create-backup",
-                "Accepted; the old bytes are always kept.",
+                "Keep the old bytes as a backup, which `undo` needs (default true).",
                 Kind.BOOL,
                 aliases=("backup",),
                 default=True,

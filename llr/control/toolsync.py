@@ -6,6 +6,7 @@ Law: whatever goes wrong here is a line in a report; the save or start that led 
 from collections.abc import Mapping
 
 from llr.config.schema import Config, Doc, Parsed
+from llr.config.settings import listen_address
 from llr.control.call import Call
 from llr.control.configfile import Loaded
 from llr.daemon import instance
@@ -14,11 +15,7 @@ from llr.tools.endpoint import normalized
 
 def configured_origin(config: Config | None, env: Mapping[str, str]) -> str:
     """Returns where a gateway with this config would listen."""
-    local = config.local_server if config is not None else None
-    typed = env.get("LLM_ROUTER_PORT", "")
-    port = int(typed) if typed.isascii() and typed.isdigit() and 0 < int(typed) < 65536 else None
-    host = (local.host if local else None) or instance.DEFAULT_HOST
-    return normalized(instance.origin(host, port or (local.port if local else None) or instance.DEFAULT_PORT))
+    return normalized(instance.origin(*listen_address(config, env)))
 
 
 def after_save(

@@ -128,12 +128,17 @@ def test_without_a_gateway(tmp_path: Path, capsys: pytest.CaptureFixture[str], m
     assert main(["ai-help"]) == 0
     out = capsys.readouterr().out
     assert "- config_path=~/.llm-router.json\n" in out
+    assert "- local_server_endpoint=http://127.0.0.1:8376\n" in out
     assert "- live_test_mode=pending-local-server\n" in out
     assert main(["ai-help", "--skip-live-test=true", "--live-test-timeout-ms=3", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)["data"]
     assert data["gate"]["live_test_mode"] == "skipped-by-flag"
     assert data["gate"]["live_test_timeout_ms"] == 6000
     assert data["decisionOptions"][:3] == ["default", "fast", "acme/big"]
+    monkeypatch.setenv("LLM_ROUTER_PORT", "8399")
+    assert main(["ai-help"]) == 0
+    assert "8376" not in (out := capsys.readouterr().out)
+    assert "- local_server_endpoint=http://127.0.0.1:8399\n" in out
     (tmp_path / ".llm-router.json").write_text("{")
     assert main(["ai-help"]) == 2
 

@@ -162,3 +162,13 @@ def test_a_link_is_followed(desk: Desk, tmp_path: Path) -> None:
     assert linked.run("set-default-model", "--model=fast")[0] == 0
     assert link.is_symlink()
     assert desk.doc["defaultModel"] == "fast"
+
+
+@pytest.mark.parametrize(("flags", "count"), [((), 1), (("--create-backup=false",), 0), (("--backup=no",), 0)])
+def test_a_migration_keeps_the_old_bytes_unless_told_not_to(desk: Desk, flags: tuple[str, ...], count: int) -> None:
+    desk.put({"version": 1, "providers": []})
+    old = desk.file.read_bytes()
+    data = desk.json("migrate-config", *flags)["data"]
+    kept = [path for path in desk.file.parent.iterdir() if ".bak." in path.name]
+    assert [path.read_bytes() for path in kept] == [old] * count
+    assert data["backupFile"] == (str(kept[0]) if kept else None)

@@ -415,6 +415,13 @@ GOOD: dict[str, Good] = {
         ("backupFile",),
         start=lambda: {"version": 1, "providers": [provider(doc(), "beta")], "defaultModel": "beta/one"},
     ),
+    "migrate-without-a-backup": Good(
+        ("migrate-config", "--create-backup=false"),
+        ("Config Migration Completed", "Backup Created   | No", "(not created)"),
+        lambda d: d["version"] == 2 and "default" in d["modelAliases"],
+        ("backupFile",),
+        start=lambda: {"version": 1, "providers": [provider(doc(), "beta")], "defaultModel": "beta/one"},
+    ),
     "startup-status": Good(
         ("startup-status",), ("OS Startup Service Status", "Installed"), None, ("installed", "manager")
     ),

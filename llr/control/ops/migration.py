@@ -43,12 +43,14 @@ def _run(call: Call) -> Outcome:
         text = f"Nothing was written (--dry-run).\n{diff or 'The file would stay as it is.'}"
         data: dict[str, JSON] = {"configFile": loaded.path, "dryRun": True, "changed": changed, "diff": diff}
         return Outcome(text=text, data={**data, "etag": loaded.etag})
-    tag = configfile.save(loaded.path, new, if_match=loaded.etag) if changed else loaded.etag
-    return _report(loaded, detected_version(doc), detected_version(new), changed, tag)
+    keep_old = call.args.choice("create_backup") is not False
+    tag = configfile.save(loaded.path, new, if_match=loaded.etag, keep_old=keep_old) if changed else loaded.etag
+    kept = configfile.backups(loaded.path)[:1] if changed and keep_old else []
+    return _report(loaded, (detected_version(doc), detected_version(new)), changed, tag, kept)
 
 
-def _report(loaded: Loaded, before: int, after: int, changed: bool, tag: str) -> Outcome:
-    kept = configfile.backups(loaded.path)[:1] if changed else []
+def _report(loaded: Loaded, versions: tuple[int, int], changed: bool, tag: str, kept: list[str]) -> Outcome:
+    before, after = versions
     backup = kept[0] if kept else None
     rows = (
         ("Config File", loaded.path),

@@ -1,6 +1,7 @@
 """The operations that show a whole machine at once: `snapshot` and `tool-status`."""
 
 from llr.base.jsonio import JSON
+from llr.config.settings import listen_address
 from llr.control import listing
 from llr.control.call import Call
 from llr.control.operation import Reading
@@ -15,12 +16,7 @@ def origin(call: Call) -> str:
     running = instance.active(instance.state_path(call.env))
     if running is not None:
         return running.origin
-    config = listing.read(call).parsed.config
-    local = config.local_server if config is not None else None
-    typed = call.env.get("LLM_ROUTER_PORT", "")
-    port = int(typed) if typed.isascii() and typed.isdigit() and 0 < int(typed) < 65536 else None
-    host = (local.host if local else None) or instance.DEFAULT_HOST
-    return instance.origin(host, port or (local.port if local else None) or instance.DEFAULT_PORT)
+    return instance.origin(*listen_address(listing.read(call).parsed.config, call.env))
 
 
 def _runtime(call: Call, has_key: bool) -> tuple[Section, JSON]:
