@@ -20,6 +20,7 @@ from llr.formats.fields import filtered, named, refuse_choices
 from llr.formats.openai_responses.native import refused
 from llr.formats.pauses import PausingDecoder
 from llr.formats.restore import Restore, needed, restored
+from llr.formats.shape import malformed
 from llr.formats.think_tags import ThinkTags, split_tags
 from llr.ir.events import Event, Failed, Finish, PartDelta, PartStart, Start, Usage, UsageSeen, merge_usage
 from llr.ir.loss import Loss, LossLevel
@@ -57,6 +58,8 @@ def decode(body: Mapping[str, JSON], client: Format, *, keys: tuple[bytes, ...] 
 
     Raises `GatewayError(INVALID_REQUEST)` for a body this format cannot mean.
     """
+    if (fault := malformed(body, client.id)) is not None:
+        raise GatewayError(fault)
     return carrier.open_request(client.decode_request(body), keys)
 
 
