@@ -12,10 +12,10 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.bench import bodies, gateway, peers, pure
-from tests.bench.procs import ROOT, Proc, cpu_s, python, rss_mb
+from tests.bench.procs import ROOT, Proc, cpu_s, python, queued_s, rss_mb
 from tests.bench.table import Row, render
 
 CONNECTIONS = 8
@@ -208,26 +208,44 @@ def shared_rows(bench: Bench) -> list[Row]:
     return rows + worker_rows(bench, config)
 
 
+class Carried(NamedTuple):
+    """One measurement of workers: CPU per request, requests per second, and shares of the gateway's CPU time."""
+
+    cpu_s: float
+    per_s: float
+    others: float
+    queued: float
+
+
+def carried(bench: Bench, config: dict[str, Any], workers: int, number: int = 6000) -> Carried:
+    """Returns what a gateway of so many workers carries, load generator and upstream being on the same cores."""
+    home = bench.home / f"w{workers}"
+    one = gateway.start(bench.archive, home, gateway.stored(config, "sqlite"), f"--workers={workers}")
+    try:
+        plan = {"port": one.port, "path": "/v1/chat/completions", "body": bodies.plain(2_000, "plain/m")}
+        plan |= {"connections": 32, "requests": number}
+        bench.load.ask({**plan, "requests": 600})
+        before, around, queue = cpu_s(one.pid), cpu_s(bench.upstream.pid), queued_s(one.pid)
+        answer = bench.load.ask(plan)
+        cpu = cpu_s(one.pid) - before
+        others = answer["cpu"] + cpu_s(bench.upstream.pid) - around
+        return Carried(cpu / number, number / answer["seconds"], others / cpu, (queued_s(one.pid) - queue) / cpu)
+    finally:
+        one.stop()
+
+
 def worker_rows(bench: Bench, config: dict[str, Any]) -> list[Row]:
-    """Returns two workers beside one: CPU per request, and requests per second with everything on the same cores."""
-    seen: dict[int, tuple[float, float, float]] = {}
-    for workers in (1, 2):
-        one = gateway.start(
-            bench.archive, bench.home / f"w{workers}", gateway.stored(config, "sqlite"), f"--workers={workers}"
-        )
-        try:
-            plan = {"port": one.port, "path": "/v1/chat/completions", "body": bodies.plain(2_000, "plain/m")}
-            plan |= {"connections": 32, "requests": 6000}
-            bench.load.ask({**plan, "requests": 600})
-            before, around = cpu_s(one.pid), cpu_s(bench.upstream.pid)
-            answer = bench.load.ask(plan)
-            cpu = (cpu_s(one.pid) - before) / 6000
-            others = answer["cpu"] + cpu_s(bench.upstream.pid) - around
-            seen[workers] = cpu, 6000 / answer["seconds"], others / (cpu * 6000)
-        finally:
-            one.stop()
-    note = f"two carry {seen[2][1] / seen[1][1]:.2f} × one; load and upstream take {seen[2][2]:.2f} × the gateway's CPU"
-    return [Row("plain request, 2 workers", seen[2][0], seen[1][0], 1.2, note + "; floor: 1 worker")]
+    """Returns two workers beside one: CPU per request, and requests per second with everything on the same cores.
+
+    Both are measured in turns; the round in which other programs disturbed the two least counts.
+    """
+    rounds = [(carried(bench, config, 1), carried(bench, config, 2)) for _ in range(min(3, bench.rounds))]
+    one, two = min(rounds, key=lambda pair: pair[1].queued)
+    note = (
+        f"two carry {two.per_s / one.per_s:.2f} × one; load and upstream take {two.others:.2f} × the gateway's CPU;"
+        f" for a core it waited {one.queued:.2f} × that with one worker, {two.queued:.2f} × with two; floor: 1 worker"
+    )
+    return [Row("plain request, 2 workers", two.cpu_s, one.cpu_s, 1.2, note)]
 
 
 def pure_rows(bench: Bench) -> list[Row]:

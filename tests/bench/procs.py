@@ -72,10 +72,19 @@ def tree(pid: int) -> list[int]:
 
 def cpu_s(pid: int) -> float:
     """Returns CPU seconds spent so far by the tree's threads, from the scheduler's nanosecond account."""
+    return _account_s(pid, 0)
+
+
+def queued_s(pid: int) -> float:
+    """Returns the seconds in which the tree's threads could have run but no core was free for them."""
+    return _account_s(pid, 1)
+
+
+def _account_s(pid: int, column: int) -> float:
     total = 0
     for member in tree(pid):
         for task in Path(f"/proc/{member}/task").glob("*"):
-            total += int((task / "schedstat").read_text().split()[0])
+            total += int((task / "schedstat").read_text().split()[column])
     return total / 1e9
 
 
