@@ -1,14 +1,19 @@
 """Which address to listen on: flag, then environment, then config, then the default; and who sits on a port."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 
 from llr.base.records import dataclass
+from llr.base.redact import scrub
 from llr.config.schema import LocalServer
 from llr.daemon.instance import DEFAULT_HOST, DEFAULT_PORT
 
 PORT_VARIABLE = "LLM_ROUTER_PORT"
+# Enough to know a program by.
+_LONGEST_COMMAND = 120
+_SECRET_FLAG = re.compile(r"(?i)(-[\w-]*(?:key|token|secret|passw|auth|credential)[\w-]*[= ])\S+")
 
 
 class AddressError(ValueError):
@@ -169,5 +174,11 @@ def _command(pid: int) -> str:
     except OSError:
         if os.path.isdir("/proc/self") or sys.platform == "win32":
             return ""
-        return " ".join(_said("ps", "-o", "command=", "-p", str(pid)).split())[:200]
-    return b" ".join(words).decode("utf-8", "replace")[:200]
+        return shown_command(_said("ps", "-o", "command=", "-p", str(pid)))
+    return shown_command(b" ".join(words).decode("utf-8", "replace"))
+
+
+def shown_command(text: str) -> str:
+    """Returns a stranger's command line on one short line, without what it was told as a secret."""
+    flat = _SECRET_FLAG.sub(r"\1[redacted]", scrub(" ".join(text.split())))
+    return flat if len(flat) <= _LONGEST_COMMAND else flat[: _LONGEST_COMMAND - 3] + "..."

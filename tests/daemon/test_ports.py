@@ -4,7 +4,7 @@ import pytest
 
 from llr.config.schema import LocalServer
 from llr.daemon import ports
-from llr.daemon.ports import Address, AddressError
+from llr.daemon.ports import Address, AddressError, shown_command
 
 ORDER = [
     # flag host, flag port, LLM_ROUTER_PORT, config host, config port -> host, port
@@ -115,3 +115,18 @@ def test_a_free_and_a_taken_port() -> None:
         assert ports.busy(port)
     assert not ports.busy(port)
     assert str(port) in ports.how_to_look(port)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("node  server.js\n --port 1", "node server.js --port 1"),
+        ("app --api-key abc --x 1", "app --api-key [redacted] --x 1"),
+        ("app --auth-token=abc -password p", "app --auth-token=[redacted] -password [redacted]"),
+        ("app http://u:p@h sk-abcdefgh12345", "app http://[redacted]@h [redacted]"),
+        ("a" * 300, "a" * 117 + "..."),
+        ("", ""),
+    ],
+)
+def test_a_strangers_command_line_is_short_and_tells_no_secret(text: str, shown: str) -> None:
+    assert shown_command(text) == shown
