@@ -104,6 +104,25 @@ def test_the_lines_about_the_session(pyz: Path, home: Path, monkeypatch: pytest.
         assert "Startup Manager" in done.stdout
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands in for the tools")
+def test_the_lines_about_running_a_tool_once(pyz: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [line for block in blocks("") for line in block.splitlines() if line.startswith("llr ")]
+    assert [line.split()[1] for line in lines] == ["run"] * len(lines)
+    assert {line.split()[2] for line in lines} == {"claude", "codex"}
+    folder = home / "bin"
+    folder.mkdir()
+    for name in ("claude", "codex"):
+        (folder / name).write_text('#!/bin/sh\necho "$ANTHROPIC_BASE_URL" "$@"\nexit 7\n')
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    for line in lines:
+        done = run(pyz, home, line)
+        assert done.returncode == 7, f"{line}: {done.stdout}{done.stderr}"
+        assert "No gateway runs: started one on http://127.0.0.1:" in done.stderr
+        assert "http://127.0.0.1:" in done.stdout
+        assert line.partition(" -- ")[2].replace('"', "") in done.stdout
+
+
 def test_the_lines_about_updates(pyz: Path, home: Path) -> None:
     own = home / "llr.pyz"
     shutil.copy(pyz, own)
