@@ -117,7 +117,7 @@ def _opened(part: Part) -> Part:
         case Refusal():
             return replace(part, text="")
         case ToolCall():
-            return replace(part, arguments="", seal=None)
+            return replace(part, arguments="")
         case Reasoning():
             return replace(part, text="", summary=(), seal=part.seal if part.redacted else None)
         case Opaque() | Media() | ToolResult():
@@ -148,7 +148,7 @@ def replay(response: ChatResponse) -> Iterator[Event]:
     for index, part in enumerate(response.parts):
         yield PartStart(index, _opened(part))
         yield from _deltas(index, part)
-        yield PartEnd(index, part.seal if isinstance(part, Reasoning | ToolCall) else None)
+        yield PartEnd(index, part.seal if isinstance(part, Reasoning) else None)
     if response.usage is not None:
         yield UsageSeen(response.usage)
     yield Finish(response.stop, response.stop_sequence)

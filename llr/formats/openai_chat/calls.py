@@ -24,6 +24,11 @@ class _Call:
     opened: bool = False
     held: list[str] = field(default_factory=list)
     seal: Seal | None = None
+    told: Seal | None = None
+
+    def late_seal(self) -> Seal | None:
+        """Returns the seal that came after the call was opened, None when the opening already told it."""
+        return self.seal if self.seal is not self.told else None
 
     def whole(self) -> bool:
         """Returns whether the arguments so far are one JSON value: nothing more can come."""
@@ -74,7 +79,7 @@ class Calls:
 
     def _open(self, call: _Call, out: list[Event]) -> None:
         self.yield_turn(out)
-        call.opened = True
+        call.opened, call.told = True, call.seal
         self._parts.open(call.key, ToolCall(call.id, call.name, "", call.kind, seal=call.seal), out)
         for piece in call.held:
             self._parts.delta(call.key, piece, out)
@@ -85,7 +90,7 @@ class Calls:
         current = self._parts.current
         call = self._all.get(current) if isinstance(current, str) else None
         if call is not None and call.whole():
-            self._parts.close(call.key, out, call.seal)
+            self._parts.close(call.key, out, call.late_seal())
 
     def _release(self, out: list[Event]) -> None:
         """Lets waiting parts go on once the open call is whole."""
@@ -102,7 +107,7 @@ class Calls:
                 call.name = call.name or "tool"
                 self._open(call, out)
         for call in self._all.values():
-            self._parts.close(call.key, out, call.seal)
+            self._parts.close(call.key, out, call.late_seal())
 
 
 def _is_new(call: _Call, call_id: str, name: str) -> bool:
