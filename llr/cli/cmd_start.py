@@ -118,7 +118,15 @@ def _address(args: Namespace, context: Context, prepared: Prepared) -> Address:
 
 def _lock(path: str) -> Lock:
     running = instance.active(path)
-    lock = instance.take_lock(path) if running is None else None
+    try:
+        lock = instance.take_lock(path) if running is None else None
+    except OSError as exc:
+        raise refuse(
+            "state-not-writable",
+            f"The runtime-state file {path} cannot be kept: {exc.strerror or exc}.",
+            "Name a file in a folder that can be written: LLM_ROUTER_RUNTIME_STATE_PATH=/tmp/llr.runtime.json",
+            exit_code=FAILED,
+        ) from exc
     if lock is None:
         where = f" at {running.origin}" if running is not None else ""
         raise refuse(

@@ -89,6 +89,7 @@ COMMAND_CODES: Mapping[str, str] = {
     "startup": "The service manager refused, or there is none.",
     "startup-failed": "The service manager refused, or there is none.",
     "startup-not-ready": "The startup service did not bring the gateway up in time.",
+    "state-not-writable": "The runtime-state file or its lock cannot be made where it should lie.",
     "still-running": "The process did not end, not even by SIGKILL.",
     "subscription-type": "A subscription type is not known.",
     "timeout": "The answer did not come in time.",

@@ -1,7 +1,7 @@
 """The operation `list`: what the config routes, with every secret masked."""
 
 from llr.base.jsonio import JSON
-from llr.base.names import ProviderFormat
+from llr.base.names import AliasId, ProviderFormat
 from llr.base.redact import Secret, mask, scrub
 from llr.config.locate import providers
 from llr.config.models import model_id
@@ -100,11 +100,20 @@ def window(bucket: Bucket) -> str:
     return f"{size} {bucket.window.unit}{'s' if size != 1 else ''}"
 
 
+def default_route(config: Config) -> str:
+    """Returns where a request without a model goes: the first target of the default alias, and how many follow."""
+    targets = config.aliases[AliasId("default")].targets
+    if not targets:
+        return "(not set)"
+    more = f" and {len(targets) - 1} more" if len(targets) > 1 else ""
+    return targets[0].ref + more
+
+
 def _overview(loaded: Loaded, config: Config) -> Section:
     rows = (
         ("Config File", loaded.path),
         ("Schema Version", str(config.version)),
-        ("Default Route", config.default_model or "(not set)"),
+        ("Default Route", default_route(config)),
         ("Master Key", secret(config.master_key)),
     )
     return Fields("Overview", rows)

@@ -37,13 +37,7 @@ RULES: Mapping[FormatId, tuple[Rule, ...]] = {
 
 def _wrong(path: str, types: tuple[type, ...], value: object) -> Fault:
     wanted = " or ".join(_SPOKEN[kind] for kind in types)
-    got = (
-        "missing"
-        if value is None
-        else f"a {type(value).__name__}"
-        if type(value) not in _SPOKEN
-        else _SPOKEN[type(value)]
-    )
+    got = "missing" if value is None else _SPOKEN.get(type(value), f"a {type(value).__name__}")
     return Fault(ErrorKind.INVALID_REQUEST, f"{path}: must be {wanted}, and is {got}", param=path)
 
 
