@@ -10,13 +10,13 @@ from llr.config.environment import config_text, document_from
 from llr.config.keys import KEYS, known, spellings, written_name
 
 LLR = Path(__file__).resolve().parent.parent.parent / "llr"
-ELSEWHERE = [LLR / "control" / "configfile.py", LLR / "providers" / "windows.py"]
+ELSEWHERE = [LLR / "control" / "configfile.py", LLR / "control" / "validate.py", LLR / "providers" / "windows.py"]
 SOURCES = "\n".join(path.read_text(encoding="utf-8") for path in [*(LLR / "config").glob("*.py"), *ELSEWHERE])
 
 
 def test_every_issue_code_is_explained_and_used() -> None:
     called = set(re.findall(r'(?:\.error|\.warn|report)\(\s*"([a-z0-9-]+)"', SOURCES))
-    made = set(re.findall(r'Issue\(\s*(?:"[^"]*"|place),\s*"([a-z0-9-]+)"', SOURCES))
+    made = set(re.findall(r'Issue\(\s*(?:f?"[^"]*"|[\w.]+(?:\([^)]*\))?),\s*"([a-z0-9-]+)"', SOURCES))
     assert called | made == set(ISSUE_CODES)
 
 
