@@ -203,9 +203,9 @@ def test_what_is_no_error_of_theirs_becomes_one_of_ours(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("case", "coding", "packed"),
     [
-        ("gzip", b"gzip", gzip.compress(b'{"choices": [] }')),
+        ("gzip", b"gzip", gzip.compress(b'{"choices": [] }', mtime=0)),
         ("deflate", b"deflate", zlib.compress(b'{"choices": [] }')),
-        ("unsaid", b"", gzip.compress(b'{"choices": [] }')),
+        ("unsaid", b"", gzip.compress(b'{"choices": [] }', mtime=0)),
     ],
 )
 def test_codings_are_undone(rig: Rig, case: str, coding: bytes, packed: bytes) -> None:

@@ -52,7 +52,7 @@ def test_a_bomb_is_refused_at_the_cap(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("data", "name"),
-    [(b"nonsense", "gzip"), (gzip.compress(PLAIN)[:-20], "gzip"), (b"\x01", "deflate")],
+    [(b"nonsense", "gzip"), (gzip.compress(PLAIN, mtime=0)[:-20], "gzip"), (b"\x01", "deflate")],
 )
 def test_broken_request_data_is_the_clients_fault(data: bytes, name: str) -> None:
     with pytest.raises(GatewayError) as caught:
