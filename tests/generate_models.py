@@ -7,9 +7,10 @@ name inside the wheel of the `litellm` package. Only well-known text models are 
 import json
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-from llr.providers.models import ModelFacts, canonical, read_public, read_rows, write_rows
+from llr.providers.models import ModelFacts, canonical, read_public, read_rows
 
 TARGET = Path(__file__).resolve().parent.parent / "llr" / "providers" / "models_data.py"
 MOST_BYTES = 60_000
@@ -40,6 +41,26 @@ def chosen(facts: list[ModelFacts]) -> list[ModelFacts]:
     kept = [one for one in facts if KNOWN.search(canonical(one.id)) and not LEFT_OUT.search(one.id.lower())]
     kept = [one for one in kept if one.context_window]
     return sorted(kept, key=lambda one: (canonical(one.id).partition("-")[0], canonical(one.id)))
+
+
+def write_rows(facts: Iterable[ModelFacts], *, width: int = 118) -> str:
+    """Returns the compact form, models of equal facts on one line, no line longer than `width`."""
+    groups: dict[str, list[str]] = {}
+    for one in facts:
+        prices = (one.input_price, one.cached_price, one.output_price)
+        head = [str(one.context_window or "-"), str(one.max_output_tokens or "-")]
+        head += ["-" if price is None else f"{price:g}" for price in prices]
+        groups.setdefault(" ".join(head), []).append(one.id)
+    lines: list[str] = []
+    for head_text, names in groups.items():
+        line = head_text
+        for name in names:
+            if len(line) + 1 + len(name) > width:
+                lines.append(line)
+                line = ""
+            line += f" {name}"
+        lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def main(source: str, version: str) -> int:

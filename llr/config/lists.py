@@ -104,15 +104,6 @@ def _json_targets(value: JSON) -> list[Doc]:
     return list(found.values())
 
 
-def format_targets(targets: Collection[Mapping[str, JSON]]) -> str:
-    """Returns targets as a command line writes them: "acme/m@3, fast"."""
-    parts = []
-    for target in targets:
-        weight = target.get("weight")
-        parts.append(f"{target.get('ref')}@{weight}" if weight is not None else str(target.get("ref")))
-    return ", ".join(parts)
-
-
 def parse_qualified(text: str) -> tuple[list[str], list[str]]:
     """Returns the "provider/model" tokens of a text, and the tokens that are none."""
     tokens = loose_list(text)

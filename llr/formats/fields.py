@@ -139,7 +139,6 @@ _FILTERS: Mapping[str, tuple[str, ...]] = {
 # ("max_tokens=max_completion_tokens"), a key that messages, their parts and tools must not have, a schema keyword, the
 # most output tokens, and the name of the hosted search.
 DROP, RENAME, PART, SCHEMA, LIMIT = "drop:", "rename:", "part:", "schema:", "limit:"
-SEARCH = "search:"
 _TOKEN_FIELDS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _SCHEMA_FIELDS = ("input_schema", "parameters", "parametersJsonSchema", "schema", "responseSchema")
 

@@ -12,8 +12,6 @@ from llr.ir.parts import Media, Opaque, Part, Refusal, SourceKind, Text
 
 # Vendor ids in the first system block; their text changes per call and would break prefix caches elsewhere.
 BILLING_LINE = "x-anthropic-billing-header:"
-# Longest excerpt of one search result in a digest, in characters.
-EXCERPT = 500
 
 
 def search_result_text(raw: Mapping[str, Any]) -> str:

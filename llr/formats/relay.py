@@ -10,7 +10,6 @@ from llr.base.names import FormatId
 from llr.formats import carrier
 from llr.formats.base import Target
 from llr.formats.effort import body_effort, clamp, openai_efforts, plan_thinking
-from llr.formats.fields import filtered
 from llr.formats.models_rules import messages_rules
 from llr.formats.reading import integer, rows, table, tables, text
 from llr.formats.tool_names import RULES
@@ -196,18 +195,6 @@ def _messages_effort(body: Body, target: Target, asked: str) -> Body:
         out.pop("output_config")
         out |= {"output_config": left} if left else {}
     return body if out == body else out
-
-
-def relay(
-    body: Body, own: FormatId, target: Target, *, effort: str = "", keys: tuple[bytes, ...] = (), carriers: bool = True
-) -> Body:
-    """Returns a native body ready for the target: carriers opened, effort applied, refused fields gone.
-
-    `carriers` False skips the search for carriers (`may_hold_carriers` said no). The model's name is not changed here.
-    """
-    if carriers:
-        body = open_carriers(body, own, target, keys)
-    return filtered(apply_effort(body, own, target, effort), target)
 
 
 def names_refused(body: Body, own: FormatId) -> bool:

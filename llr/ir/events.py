@@ -12,7 +12,7 @@ from typing import TypeAlias
 from llr.base.errors import Fault
 from llr.base.jsonio import JSON
 from llr.base.records import dataclass, field
-from llr.ir.parts import NO_EXTRAS, Extras, Opaque, Part, Reasoning, Refusal, Seal, Text, ToolCall
+from llr.ir.parts import NO_EXTRAS, Extras, Part, Seal
 
 
 class Stop(StrEnum):
@@ -114,7 +114,6 @@ class Failed:
 
 
 Event: TypeAlias = "Start | PartStart | PartDelta | PartEnd | UsageSeen | Finish | Failed"
-StreamedPart: TypeAlias = "Text | Refusal | Reasoning | ToolCall | Opaque"
 
 
 def merge_usage(old: Usage | None, new: Usage) -> Usage:

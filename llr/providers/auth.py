@@ -30,9 +30,6 @@ class Auth:
     fields: tuple[tuple[bytes, bytes], ...] = ()
 
 
-NO_AUTH = Auth()
-
-
 class Credentials(Protocol):
     """Where the gateway gets upstream credentials."""
 

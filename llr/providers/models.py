@@ -147,26 +147,6 @@ def _tokens(text: str) -> int | None:
     return None if text == "-" else int(text)
 
 
-def write_rows(facts: Iterable[ModelFacts], *, width: int = 118) -> str:
-    """Returns the compact form, models of equal facts on one line, no line longer than `width`."""
-    groups: dict[str, list[str]] = {}
-    for one in facts:
-        prices = (one.input_price, one.cached_price, one.output_price)
-        head = [str(one.context_window or "-"), str(one.max_output_tokens or "-")]
-        head += ["-" if price is None else f"{price:g}" for price in prices]
-        groups.setdefault(" ".join(head), []).append(one.id)
-    lines: list[str] = []
-    for head_text, names in groups.items():
-        line = head_text
-        for name in names:
-            if len(line) + 1 + len(name) > width:
-                lines.append(line)
-                line = ""
-            line += f" {name}"
-        lines.append(line)
-    return "\n".join(lines) + "\n"
-
-
 # What `--refresh-from` may bring: LiteLLM's price file, a model list as OpenRouter gives it, or our own.
 
 

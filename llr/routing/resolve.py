@@ -303,19 +303,6 @@ class Resolver:
                 yield f"{provider.id}/{model.id}"
 
 
-def resolve(
-    config: Config,
-    model: str,
-    client: FormatId,
-    *,
-    kind: Kind = Kind.GENERATE,
-    env: Mapping[str, str] | None = None,
-    settings: Settings | None = None,
-) -> Route:
-    """Returns the route of one name; who asks more than once keeps a `Resolver`. Raises as `Resolver.resolve`."""
-    return Resolver(config, env=env, settings=settings).resolve(model, client, kind=kind)
-
-
 def find_model(provider: Provider, name: str) -> Model | None:
     """Returns the provider's model of this id, else the first one with this alias."""
     for model in provider.models:

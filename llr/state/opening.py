@@ -20,8 +20,6 @@ STORES: Mapping[str, str] = {
 DEFAULT_CONFIG = "~/.llm-router.json"
 DEFAULT_PATH = "~/.llm-router.state.json"
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
-# Backends that several processes can use at once; they may fail, so they get a stand-in.
-SHARED = frozenset({"sqlite", "redis"})
 
 _NO_REDIS = (
     "state backend 'redis' needs the Python package 'redis': build a gateway that carries it with"

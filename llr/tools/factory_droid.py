@@ -30,7 +30,6 @@ ID = "factory-droid"
 EFFORTS = DROID_EFFORTS
 MARK = "_llmRouterManaged"
 _CUSTOM: Path = ("customModels",)
-_PROVIDERS = ("openai", "anthropic", "generic-chat-completion-api")
 _KEYS: Mapping[str, tuple[Path, ...]] = {
     "default_model": (("model",), ("sessionDefaultSettings", "model")),
     "mission_orchestrator_model": (("missionOrchestratorModel",),),

@@ -6,7 +6,6 @@ import pytest
 
 from llr.config.lists import (
     BucketProblem,
-    format_targets,
     loose_list,
     parse_bucket,
     parse_context_windows,
@@ -58,11 +57,6 @@ TARGETS: list[tuple[str, list[dict[str, Any]]]] = [
 @pytest.mark.parametrize(("text", "targets"), TARGETS)
 def test_targets(text: str, targets: list[dict[str, Any]]) -> None:
     assert parse_targets(text, {"acme/known@2", "openrouter/gpt-4o"}) == targets
-
-
-def test_targets_read_back() -> None:
-    text = "a/b@3, fast, a/c@0.5"
-    assert format_targets(parse_targets(text)) == text
 
 
 def test_qualified_models() -> None:

@@ -389,10 +389,14 @@ def test_what_was_learned_keeps_the_next_request_clean() -> None:
 # -- relayed bodies ---------------------------------------------------------------------------------------------------
 
 
+def handed_on(body: dict[str, Any], own: FormatId, target: Target, *, effort: str = "") -> dict[str, Any]:
+    return filtered(relay.apply_effort(body, own, target, effort), target)
+
+
 def test_a_native_body_nothing_applies_to_is_the_same_object() -> None:
     body = {"model": "m", "max_tokens": 9, "thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}, **USER}
-    assert relay.relay(body, A, Target("claude-opus-4-7"), carriers=False) is body
-    assert relay.relay(body, A, Target("unknown-model"), carriers=False) is body
+    assert handed_on(body, A, Target("claude-opus-4-7")) is body
+    assert handed_on(body, A, Target("unknown-model")) is body
 
 
 def test_a_native_body_is_mended_where_the_family_refuses_it() -> None:
@@ -403,20 +407,20 @@ def test_a_native_body_is_mended_where_the_family_refuses_it() -> None:
         "output_config": {"effort": "high"},
         **USER,
     }
-    made = relay.relay(body, A, Target("claude-sonnet-4-5"))
+    made = handed_on(body, A, Target("claude-sonnet-4-5"))
     assert made["thinking"] == {"type": "enabled", "budget_tokens": 6750}
     assert "output_config" not in made
     manual = {"model": "m", "max_tokens": 9000, "thinking": {"type": "enabled", "budget_tokens": 8000}, **USER}
-    made = relay.relay(manual, A, Target("claude-opus-4-7"))
+    made = handed_on(manual, A, Target("claude-opus-4-7"))
     assert (made["thinking"], made["output_config"]) == ({"type": "adaptive"}, {"effort": "xhigh"})
 
 
 def test_header_effort_reaches_native_bodies_that_name_none() -> None:
     body = {"model": "m", "max_tokens": 4096, **USER}
-    assert relay.relay(body, A, Target("claude-opus-4-7"), effort="high")["output_config"] == {"effort": "high"}
-    assert relay.relay(body, C, Target("gpt-5"), effort="max")["reasoning_effort"] == "high"
+    assert handed_on(body, A, Target("claude-opus-4-7"), effort="high")["output_config"] == {"effort": "high"}
+    assert handed_on(body, C, Target("gpt-5"), effort="max")["reasoning_effort"] == "high"
     named = {**body, "reasoning_effort": "low"}
-    assert relay.relay(named, C, Target("gpt-5"), effort="max") is named
+    assert handed_on(named, C, Target("gpt-5"), effort="max") is named
 
 
 def test_carriers_of_others_leave_native_bodies_and_own_ones_are_unpacked() -> None:

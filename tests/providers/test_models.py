@@ -19,11 +19,9 @@ from llr.providers.models import (
     own_form,
     read_public,
     read_rows,
-    write_rows,
 )
 from llr.providers.windows import decides_itself, is_private_host, lacks_windows, window_issues, with_known_windows
-
-MOST_BYTES = 60_000
+from tests.generate_models import MOST_BYTES, write_rows
 
 
 def test_the_data_is_compact_whole_and_in_its_own_form() -> None:

@@ -7,7 +7,7 @@ import pytest
 from llr.base.names import FormatId, ModelRef, ProviderFormat, ProviderId
 from llr.base.redact import Secret
 from llr.config.schema import AuthKind, AuthSpec, Model, Provider
-from llr.providers.auth import NO_AUTH, Auth, StaticCredentials, auth_headers
+from llr.providers.auth import Auth, StaticCredentials, auth_headers
 from llr.providers.prepare import DEFAULT_USER_AGENT, Preparer, custom_headers
 from llr.providers.urls import Call, Endpoint
 from llr.routing.route import Candidate
@@ -154,7 +154,7 @@ def test_requests_do_not_share_their_fields() -> None:
     second = preparer.prepare(one, Endpoint(Call.CHAT), [b"{}"], KEY, Headers())
     assert b"x-prompt-cache-key" in dict(first.headers)
     assert b"x-prompt-cache-key" not in dict(second.headers)
-    assert preparer.prepare(one, Endpoint(Call.CHAT), [b"{}"], NO_AUTH, Headers()).headers != second.headers
+    assert preparer.prepare(one, Endpoint(Call.CHAT), [b"{}"], Auth(), Headers()).headers != second.headers
 
 
 async def test_static_credentials() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from llr.base.names import FormatId, ProviderFormat
-from llr.routing.resolve import resolve
+from llr.routing.resolve import Resolver
 from tests.routing.build import config, provider
 
 CHAT, MESSAGES, RESPONSES = FormatId.CHAT, FormatId.MESSAGES, FormatId.RESPONSES
@@ -54,7 +54,7 @@ def test_choice(
 ) -> None:
     model = {"id": "m", "formats": of_model, **({"metadata": {"llr": {"wire": wire}}} if wire else {})}
     found = config([provider("p", model, formats=formats, format=formats[0])])
-    candidate = resolve(found, "p/m", client).candidates[0]
+    candidate = Resolver(found).resolve("p/m", client).candidates[0]
     assert (candidate.target, candidate.wire, candidate.unfit) == (target, on_the_line, None)
 
 
@@ -65,4 +65,4 @@ def test_the_probe_beats_what_was_configured() -> None:
         formats=["openai", "claude"],
         lastProbe={"ok": True, "modelPreferredFormat": {"m": "openai"}},
     )
-    assert resolve(config([entry]), "p/m", MESSAGES).candidates[0].target is OA
+    assert Resolver(config([entry])).resolve("p/m", MESSAGES).candidates[0].target is OA

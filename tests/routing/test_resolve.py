@@ -7,7 +7,7 @@ import pytest
 from llr.base.errors import ErrorKind, Fault, GatewayError
 from llr.base.names import AliasId, FormatId
 from llr.config.schema import Alias, AliasTarget, Config
-from llr.routing.resolve import STRATEGY_NAMES, Resolver, resolve
+from llr.routing.resolve import STRATEGY_NAMES, Resolver
 from llr.routing.route import Kind, Route, RouteType, Tier
 from tests.routing.build import config, provider, refs
 
@@ -26,7 +26,7 @@ def plain() -> Config:
 
 def fault(found: Config, name: str, client: FormatId = CHAT) -> Fault:
     with pytest.raises(GatewayError) as caught:
-        resolve(found, name, client)
+        Resolver(found).resolve(name, client)
     return caught.value.fault
 
 
@@ -52,7 +52,7 @@ FOUND = [
 
 @pytest.mark.parametrize(("name", "kind", "ref", "candidates"), FOUND)
 def test_found(name: str, kind: RouteType, ref: str, candidates: list[str]) -> None:
-    found = resolve(plain(), name, CHAT)
+    found = Resolver(plain()).resolve(name, CHAT)
     assert (found.type, found.ref, refs(found), found.requested) == (kind, ref, candidates, name.strip())
 
 
@@ -114,7 +114,7 @@ SMART = [
 
 @pytest.mark.parametrize(("aliases", "name", "ref", "candidate"), SMART)
 def test_smart(aliases: dict[str, object], name: str, ref: str, candidate: str) -> None:
-    found = resolve(config([provider("acme", "m1", "m2")], aliases), name, CHAT)
+    found = Resolver(config([provider("acme", "m1", "m2")], aliases)).resolve(name, CHAT)
     assert (found.requested, found.ref, refs(found)) == (name or "smart", ref, [candidate])
 
 
@@ -130,7 +130,7 @@ def test_direct_fallbacks_are_exactly_the_models_own() -> None:
             provider("beta", {"id": "x", "fallbackModels": ["acme/m2"]}),
         ]
     )
-    direct = resolve(found, "acme/m", CHAT)
+    direct = Resolver(found).resolve("acme/m", CHAT)
     assert refs(direct) == ["acme/m", "beta/x", "acme/m2"]
     assert (direct.strategy, direct.affinity) == ("ordered", "off")
 
@@ -153,24 +153,24 @@ def shape(found: Route) -> list[tuple[str, float | None, Tier]]:
 
 def test_nested_aliases() -> None:
     primary, fallback = Tier.PRIMARY, Tier.FALLBACK
-    assert shape(resolve(nested(), "outer", CHAT)) == [
+    assert shape(Resolver(nested()).resolve("outer", CHAT)) == [
         ("a/m1", 2.0, primary),
         ("a/m2", 2.0, primary),
         ("b/m1", 2.0, primary),
         ("b/c", None, primary),
         ("b/o", None, fallback),
     ]
-    assert shape(resolve(nested(), "own-weights", CHAT)) == [
+    assert shape(Resolver(nested()).resolve("own-weights", CHAT)) == [
         ("a/m1", 5.0, primary),
         ("a/m2", None, primary),
         ("b/m1", None, primary),
         ("b/c", None, primary),
     ]
-    assert {one.target_ref for one in resolve(nested(), "outer", CHAT).candidates} == {"inner", "b/c", "b/o"}
+    assert {one.target_ref for one in Resolver(nested()).resolve("outer", CHAT).candidates} == {"inner", "b/c", "b/o"}
 
 
 def test_only_fallback_targets_are_used() -> None:
-    found = resolve(config([provider("a", "m")], {"x": {"fallbackTargets": ["a/m"]}}), "x", CHAT)
+    found = Resolver(config([provider("a", "m")], {"x": {"fallbackTargets": ["a/m"]}})).resolve("x", CHAT)
     assert shape(found) == [("a/m", None, Tier.FALLBACK)]
 
 
@@ -184,7 +184,7 @@ def unchecked(**aliases: list[str]) -> Config:
 
 def test_a_bad_target_is_skipped_with_its_reason() -> None:
     x, y, z = ["gone/m", "a/gone", "no such", "nowhere", "y", "a/m"], ["z"], ["y"]
-    found = resolve(unchecked(x=x, y=y, z=z), "x", CHAT)
+    found = Resolver(unchecked(x=x, y=y, z=z)).resolve("x", CHAT)
     assert refs(found) == ["a/m"]
     assert dict(found.skipped) == {
         "gone/m": "unknown-target",
@@ -205,7 +205,7 @@ def test_an_alias_of_bad_targets_names_them() -> None:
 def test_many_paths_to_one_alias_are_walked_once() -> None:
     aliases = {f"a{n}": {"targets": [f"a{n + 1}"], "fallbackTargets": [f"a{n + 1}", "p/m"]} for n in range(60)}
     aliases["a60"] = {"targets": ["p/m"]}
-    assert refs(resolve(config([provider("p", "m")], aliases), "a0", CHAT)) == ["p/m"]
+    assert refs(Resolver(config([provider("p", "m")], aliases)).resolve("a0", CHAT)) == ["p/m"]
 
 
 @pytest.mark.parametrize(
@@ -237,11 +237,11 @@ def test_alias_settings_ride_on_the_route() -> None:
         "affinityTtlMs": 60_000,
     }
     found = config([provider("a", "m")], {"x": {"strategy": "auto", "targets": ["a/m"], "metadata": {"llr": knobs}}})
-    got = resolve(found, "x", CHAT)
+    got = Resolver(found).resolve("x", CHAT)
     assert (got.strategy, got.deadline_s, got.max_concurrency) == ("quota-aware-weighted-rr", 5.0, 4)
     assert (got.first_token_s, got.affinity, got.affinity_ttl_s) == (2.0, "cache", 60.0)
     assert got.key == "route:alias:x@openai"
-    assert resolve(found, "a/m", MESSAGES).deadline_s == 900.0
+    assert Resolver(found).resolve("a/m", MESSAGES).deadline_s == 900.0
 
 
 def test_unbuilt_kinds_are_named() -> None:
@@ -249,7 +249,7 @@ def test_unbuilt_kinds_are_named() -> None:
         provider("sub", "m", type="subscription", subscriptionType="claude-code"),
         provider("a", "m"),
     ]
-    found = resolve(config(providers, {"x": {"targets": ["sub/m", "a/m"]}}), "x", CHAT)
+    found = Resolver(config(providers, {"x": {"targets": ["sub/m", "a/m"]}})).resolve("x", CHAT)
     assert [one.unfit for one in found.candidates] == ["subscription-not-built", None]
     assert [one.ref for one in found.tryable] == ["a/m"]
 
@@ -267,7 +267,7 @@ def test_formats_that_share_nothing() -> None:
     broken = provider("c", {"id": "m", "formats": ["claude"]}, "n", format="openai")
     found = config([broken], {"x": {"targets": ["c/m", "c/n"]}})
     assert "unsupported endpoint formats" in fault(found, "c/m").message
-    via_alias = resolve(found, "x", CHAT)
+    via_alias = Resolver(found).resolve("x", CHAT)
     assert (refs(via_alias), via_alias.skipped) == (["c/n"], (("c/m", "format-incompatible"),))
 
 

@@ -44,9 +44,8 @@ OWN = "~own"
 LIMIT_FIELD = "~limit"
 USER_FIELD = "~user"
 RAW_STREAM_OPTIONS = "~stream_options"
-# Notes on instructions and tools: the message they came in and its role; a tool without its `function` object.
+# Notes on instructions and tools: the message they came in; a tool without its `function` object.
 ORIGIN = "~message"
-ROLE = "~role"
 FLAT = "~flat"
 CONTENT_NULL = "~null"
 LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
