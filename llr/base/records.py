@@ -99,7 +99,7 @@ else:
         body["__dataclass_fields__"] = _Fields(specs)
         made = type(cls)(cls.__name__, cls.__bases__, body)
         made.__qualname__ = cls.__qualname__
-        made.__init__ = _first_init(made, specs, frozen)
+        made.__init__ = _first_init(made, specs, body if frozen else None)
         made.__repr__ = body.get("__repr__") or _repr(tuple(name for name in names if specs[name].repr))
         _compare(made, body, tuple(name for name in names if specs[name].compare), frozen)
         if frozen:
@@ -131,7 +131,10 @@ else:
             return found
 
     def _first_init(cls, specs, frozen):
-        """Returns an `__init__` that compiles the real one, puts it in its own place, and calls it."""
+        """Returns an `__init__` that compiles the real one, puts it in its own place, and calls it.
+
+        `frozen` is the class's body, None for a record that may be changed.
+        """
 
         def __init__(self, /, *args, **kwargs):
             real = _init(cls, specs, frozen)
@@ -141,7 +144,7 @@ else:
         return __init__
 
     def _init(cls, specs, frozen):
-        scope = {"_set": object.__setattr__, "_MISSING": _MISSING}
+        scope = {"_MISSING": _MISSING}
         params, lines = [], []
         for at, (name, spec) in enumerate(specs.items()):
             value = name
@@ -154,7 +157,14 @@ else:
                 params.append(f"{name}=_d{at}")
             else:
                 params.append(name)
-            lines.append(f"_set(_self, {name!r}, {value})" if frozen else f"_self.{name} = {value}")
+            lines.append(f"_self.{name} = {value}")
+        if frozen is not None and lines:
+            # While its fields are set it is of a class like its own that is not frozen: `object.__setattr__` for each
+            # field takes twice as long, and a long conversation is thousands of records.
+            scope["_become"] = object.__dict__["__class__"].__set__
+            scope["_open"] = type(cls)(cls.__name__, cls.__bases__, frozen)
+            scope["_cls"] = cls
+            lines = ["_become(_self, _open)", *lines, "_self.__class__ = _cls"]
         if hasattr(cls, "__post_init__"):
             lines.append("_self.__post_init__()")
         source = f"def __init__({', '.join(['_self', *params])}):\n " + "\n ".join(lines or ["pass"])
