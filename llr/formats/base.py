@@ -62,7 +62,6 @@ class Meta:
     issuer: str = ""
     upstream_model: str = ""
     key: bytes = b""
-    old_keys: tuple[bytes, ...] = ()
     tool_names: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     call_ids: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     codex: bool = False

@@ -282,7 +282,6 @@ def meta_of(call: Call, candidate: Candidate, deps: Deps) -> Meta:
         issuer=candidate.provider.id,
         upstream_model=candidate.model.id,
         key=deps.carrier_key,
-        old_keys=deps.old_carrier_keys,
         codex=call.codex,
         think_tags=capabilities_of(candidate).get("think_tags") is True,
     )

@@ -122,7 +122,6 @@ class Cell:
             self.target.issuer,
             self.target.model,
             KEY,
-            (),
             names,
             ids,
         )

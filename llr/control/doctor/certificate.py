@@ -23,11 +23,6 @@ class Certificate:
     not_before_at: float
     not_after_at: float
 
-    @property
-    def self_signed(self) -> bool:
-        """Returns whether it names itself as its issuer."""
-        return self.subject == self.issuer
-
 
 def read_certificate(der: bytes) -> Certificate | None:
     """Returns what the certificate says, None for bytes that are none."""

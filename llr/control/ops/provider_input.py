@@ -44,7 +44,6 @@ class Input:
     endpoints: tuple[str, ...]
     models: tuple[str, ...]
     probes: bool
-    is_new: bool
 
 
 def read_input(doc: Doc, args: Args) -> Input:
@@ -74,7 +73,7 @@ def read_input(doc: Doc, args: Args) -> Input:
         given["enabled"] = enabled
     probes = not args.flag("skip_probe") and (old is None or any(args.given(flag) for flag in PROBED))
     listed = tuple(str(one["id"]) for one in models if isinstance(one, dict))
-    return Input(own, name, given, drop, _endpoints(given), listed, probes, old is None)
+    return Input(own, name, given, drop, _endpoints(given), listed, probes)
 
 
 def entry_of(found: Input, old: Doc | None, probe: Mapping[str, Any] | None) -> Doc:
