@@ -124,5 +124,7 @@ async def test_hand_overs_under_load(
     await crowd.leave()
     assert crowd.failures == []
     assert crowd.streams >= streams
+    # The parent takes the new code only once the last of the old processes has drained.
+    assert "version=9.0." in await asyncio.to_thread(gateway.wait_for, "renewed")
     assert archived.state["pid"] == gateway.pid
     assert archived.state["version"].startswith("9.0.")
