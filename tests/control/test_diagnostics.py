@@ -9,8 +9,8 @@ import pytest
 from llr.control.call import Args, Call
 from llr.control.operations import OPERATIONS
 from llr.control.perform import perform
+from llr.control.probe.question import Question
 from llr.control.report import Refused
-from llr.control.seams import Question
 from tests.control.test_operations import KEY, Desk, desk, provider
 
 __all__ = ["desk"]
@@ -60,7 +60,7 @@ class Prober:
         self.asked.append(question)
         return self.result
 
-    async def test(self, question: Question, progress: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    async def examine(self, question: Question, progress: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         self.asked.append(question)
         progress(EVENT)
         progress({"phase": "provider-probe-start"})
@@ -70,8 +70,8 @@ class Prober:
 @pytest.fixture
 def prober(monkeypatch: pytest.MonkeyPatch) -> Prober:
     found = Prober()
-    for module in ("diagnostics", "probing"):
-        monkeypatch.setattr(f"llr.control.ops.{module}.part", lambda *_names: found)
+    for name in ("discover", "examine"):
+        monkeypatch.setattr(f"llr.control.probe.run.{name}", getattr(found, name))
     return found
 
 

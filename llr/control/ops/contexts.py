@@ -2,26 +2,20 @@
 
 from collections.abc import Awaitable, Iterable
 from statistics import median
-from typing import Any
 
 from llr.base.jsonio import JSON
-from llr.control import configfile
+from llr.control import catalogue, configfile
 from llr.control.call import Call
 from llr.control.operation import Reading
 from llr.control.pasted import parse_models
 from llr.control.report import Fields, Outcome, Report, Table, refuse
-from llr.control.seams import part
-
-
-def _catalogue() -> Any:
-    return part("llr.control.catalogue", "The context-window catalogue")
+from llr.providers.models import Match
 
 
 def context_windows(models: Iterable[str], config_path: str) -> dict[str, int]:
     """Returns the context windows, in tokens, of the models that the catalogue has by exactly this name."""
-    catalogue = _catalogue()
     found = {name: catalogue.lookup(name, 0, config_path).exact for name in models}
-    return {name: int(entry.context_window) for name, entry in found.items() if entry and entry.context_window}
+    return {name: entry.context_window for name, entry in found.items() if entry and entry.context_window}
 
 
 def _run(call: Call) -> Outcome | Awaitable[Outcome]:
@@ -35,7 +29,7 @@ def _run(call: Call) -> Outcome | Awaitable[Outcome]:
 
 
 async def _refreshed(call: Call, models: list[str], source: str) -> Outcome:
-    done = await _catalogue().refresh(source, configfile.resolve_path(call.config_path), call.env)
+    done = await catalogue.refresh(source, configfile.resolve_path(call.config_path), call.env)
     rows = (
         ("Catalogue File", done.path),
         ("Models In Catalogue", f"{done.models:,}"),
@@ -46,7 +40,7 @@ async def _refreshed(call: Call, models: list[str], source: str) -> Outcome:
 
 
 def _looked_up(call: Call, models: list[str], rows: tuple[tuple[str, str], ...], data: dict[str, JSON]) -> Outcome:
-    catalogue, path = _catalogue(), configfile.resolve_path(call.config_path)
+    path = configfile.resolve_path(call.config_path)
     limit = call.args.whole("limit") or 3
     found = [(name, catalogue.lookup(name, limit, path)) for name in models]
     exact = sum(match.exact is not None for _, match in found)
@@ -57,22 +51,22 @@ def _looked_up(call: Call, models: list[str], rows: tuple[tuple[str, str], ...],
     return Outcome(report=Report("LiteLLM Context Lookup", (overview, table)), data={"queries": listed, **data})
 
 
-def _window(match: Any) -> int | None:
+def _window(match: Match) -> int | None:
     """Returns the exact entry's window, else the middle one of the suggestions, None when nobody knows."""
     if match.exact is not None and match.exact.context_window:
-        return int(match.exact.context_window)
+        return match.exact.context_window
     sizes = [one.context_window for one in match.suggestions if one.context_window]
     return int(median(sizes)) if sizes else None
 
 
-def _row(name: str, match: Any) -> tuple[str, ...]:
+def _row(name: str, match: Match) -> tuple[str, ...]:
     window = _window(match)
     near = ", ".join(f"{one.id} ({one.context_window or 'unknown'})" for one in match.suggestions[:3])
     exact = match.exact.id if match.exact is not None else "(none)"
     return name, exact, "(unknown)" if window is None else f"{window:,}", near or "(none)"
 
 
-def _data(name: str, match: Any) -> JSON:
+def _data(name: str, match: Match) -> JSON:
     near: list[JSON] = [{"model": one.id, "contextWindow": one.context_window} for one in match.suggestions]
     return {
         "query": name,

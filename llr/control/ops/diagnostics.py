@@ -14,7 +14,6 @@ from llr.control.operation import Reading
 from llr.control.ops.probing import question_of
 from llr.control.pasted import parse_endpoints, parse_models
 from llr.control.report import FAILED, OK, Fields, Items, Outcome, Problem, Report, Section, Table, refuse
-from llr.control.seams import part
 
 _URLS = ("endpoints", "base_url", "openai_base_url", "claude_base_url")
 
@@ -49,8 +48,10 @@ def _overview(result: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 async def _discover(call: Call) -> Outcome:
+    from llr.control.probe import run  # loads the network
+
     question = question_of(call, _doc(call), _endpoints(call))
-    result: Mapping[str, Any] = await part("llr.control.probe", "Discovery").discover(question, call.progress)
+    result = await run.discover(question, call.progress)
     good = bool(_texts(result.get("models")) and _texts(result.get("workingFormats")))
     sections: tuple[Section, ...] = (
         Fields("Overview", _overview(result)),
@@ -76,10 +77,12 @@ def _models(call: Call, doc: Doc) -> tuple[str, ...]:
 
 
 async def _test(call: Call) -> Outcome:
+    from llr.control.probe import run  # loads the network
+
     doc = _doc(call)
     question = question_of(call, doc, _endpoints(call))
     question = replace(question, models=_models(call, doc))
-    result: Mapping[str, Any] = await part("llr.control.probe", "Probing").test(question, call.progress)
+    result = await run.examine(question, call.progress)
     unresolved = _texts(result.get("unresolvedModels"))
     good = bool(result.get("ok")) and not unresolved
     matrix = result.get("endpointMatrix")

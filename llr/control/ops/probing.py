@@ -7,8 +7,8 @@ from llr.config.locate import find_provider, get
 from llr.config.schema import Doc
 from llr.control.call import Args, Call
 from llr.control.ops.provider_input import Input, parse_headers, probe_rpm
+from llr.control.probe.question import Question
 from llr.control.report import FAILED, Problem, Refused, refuse
-from llr.control.seams import Question, part
 
 _INSTEAD = "Use --skip-probe=true with explicit --models and --format (or --openai-base-url and --claude-base-url)."
 
@@ -18,6 +18,8 @@ async def probe_input(found: Input, doc: Doc, call: Call) -> Mapping[str, Any] |
 
     Raises `Refused` with 1 for an incomplete result that nobody confirmed.
     """
+    from llr.control.probe import run  # loads the network
+
     entry = find_provider(doc, found.id) or {}
     key = key_of(found.given, entry, call)
     headers = found.given.get("headers")
@@ -31,7 +33,7 @@ async def probe_input(found: Input, doc: Doc, call: Call) -> Mapping[str, Any] |
         call.args.flag("allow_plain_http"),
         **_ways(entry),
     )
-    result: Mapping[str, Any] = await part("llr.control.probe", "Probing", _INSTEAD).test(question, call.progress)
+    result = await run.examine(question, call.progress)
     problem = _problem(result)
     if problem is None:
         return result

@@ -20,7 +20,6 @@ from llr.control.ops.pick import ASK_NEW_ID, ASK_PROVIDER, provider_ids, require
 from llr.control.ops.provider_input import Input, entry_of, read_input
 from llr.control.pasted import parse_endpoints, typed_models
 from llr.control.report import Fields, Outcome, Report, Section, refuse
-from llr.control.seams import part
 from llr.providers.catalog import VENDORS, find_vendor
 
 
@@ -52,9 +51,9 @@ def _known_windows(found: Input, doc: Doc, config_path: str) -> Mapping[str, int
     before = (find_provider(doc, found.id) or {}).get("models")
     known = _with_window(before) | _with_window(found.given.get("models"))
     wanted = [own for own in found.models if own not in known]
-    lookup = part("llr.control.ops.contexts", "The context-window catalogue").context_windows
-    windows: Mapping[str, int] = lookup(wanted, config_path)
-    return windows
+    from llr.control.ops.contexts import context_windows  # few saves ask the catalogue
+
+    return context_windows(wanted, config_path)
 
 
 def _with_window(models: JSON) -> set[str]:

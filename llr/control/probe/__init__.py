@@ -4,8 +4,3 @@ Law: pure decisions (`addresses`, `replies`, `verdict`, `order`, `result`) apart
 that make them (`endpoint`, `matrix`, `discovery`). A key goes only to the endpoints that were named, and over plain
 http only to this machine or a private network unless its owner said otherwise. A cancelled probe stops at once.
 """
-
-from llr.control.probe.run import discover
-from llr.control.probe.run import examine as test
-
-__all__ = ["discover", "test"]

@@ -12,9 +12,9 @@ from llr.control.probe.discovery import discover_all, facts_of
 from llr.control.probe.endpoint import Prober
 from llr.control.probe.matrix import Matrix, Plan
 from llr.control.probe.order import unique
+from llr.control.probe.question import Question
 from llr.control.probe.result import assemble, rows_of
 from llr.control.report import refuse
-from llr.control.seams import Question
 from llr.net.client import Client
 from llr.wire.http import Transport
 

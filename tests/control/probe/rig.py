@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llr.base.errors import ErrorKind, fail
-from llr.control.probe import discover, test
-from llr.control.seams import Question
+from llr.control.probe.question import Question
+from llr.control.probe.run import discover, examine
 from llr.wire.http import Headers, InboundResponse, OutboundRequest, Timeouts
 
 START_AT = 1_772_293_357.0
@@ -118,7 +118,7 @@ class Provider:
         """Returns the result of the matrix and its events."""
         events: list[dict[str, Any]] = []
         question = Question(tuple(endpoints.split()), more.pop("key", KEY), tuple(models.split()), **more)
-        found = await test(question, lambda event: events.append(dict(event)), transport=self, clock=self.clock)
+        found = await examine(question, lambda event: events.append(dict(event)), transport=self, clock=self.clock)
         return found, events
 
     async def discover(self, endpoints: str, **more: Any) -> dict[str, Any]:

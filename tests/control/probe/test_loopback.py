@@ -11,9 +11,8 @@ from llr.base.clock import SystemClock
 from llr.base.ids import CountingIds
 from llr.cli.main import main
 from llr.control.demo import demo_handler
-from llr.control.probe import discover
-from llr.control.probe import test as examine
-from llr.control.seams import Question
+from llr.control.probe.question import Question
+from llr.control.probe.run import discover, examine
 from llr.wire.http import Handler
 from tests.net.rig import serving
 

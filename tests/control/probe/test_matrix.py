@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from llr.base.names import ProviderFormat
-from llr.control.probe import test as examine
 from llr.control.probe.order import candidates
+from llr.control.probe.question import Question
 from llr.control.probe.replies import Reply
+from llr.control.probe.run import examine
 from llr.control.probe.verdict import Verdict, classify, retry_after_s, told
 from llr.control.report import Refused
-from llr.control.seams import Question
 from tests.control.probe.rig import (
     DOWN,
     KEY,
