@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 
+from llr.base.enums import constants
 from llr.base.records import dataclass
 
 
+@constants
 class ErrorKind(StrEnum):
     """The cause of a failure. `STATUS` gives the HTTP status a client sees."""
 

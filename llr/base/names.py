@@ -3,12 +3,15 @@
 from enum import StrEnum
 from typing import NewType
 
+from llr.base.enums import constants
+
 ProviderId = NewType("ProviderId", str)
 AliasId = NewType("AliasId", str)
 # "provider/model", the canonical name of one upstream model.
 ModelRef = NewType("ModelRef", str)
 
 
+@constants
 class FormatId(StrEnum):
     """A wire format: what one request or answer looks like, on either side of the gateway."""
 
@@ -19,6 +22,7 @@ class FormatId(StrEnum):
     GEMINI = "gemini"
 
 
+@constants
 class ProviderFormat(StrEnum):
     """A format name as configs write it (`formats`, `baseUrlByFormat`); `openai` covers several wire formats."""
 

@@ -9,12 +9,14 @@ come while a part is open. Encoders rely on it.
 from enum import StrEnum
 from typing import TypeAlias
 
+from llr.base.enums import constants
 from llr.base.errors import Fault
 from llr.base.jsonio import JSON
 from llr.base.records import dataclass, field
 from llr.ir.parts import NO_EXTRAS, Extras, Part, Seal
 
 
+@constants
 class Stop(StrEnum):
     """Why the model stopped."""
 

@@ -2,9 +2,11 @@
 
 from enum import StrEnum
 
+from llr.base.enums import constants
 from llr.base.records import dataclass
 
 
+@constants
 class LossLevel(StrEnum):
     """`silent` is cosmetic, `warn` changes quality, `reject` changes meaning. `strict` refuses the last two."""
 

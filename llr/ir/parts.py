@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from llr.base.enums import constants
 from llr.base.jsonio import JSON
 from llr.base.names import FormatId
 from llr.base.records import dataclass, field
@@ -18,6 +19,7 @@ Extras: TypeAlias = "Mapping[FormatId, Mapping[str, Any]]"
 NO_EXTRAS: Extras = MappingProxyType({})
 
 
+@constants
 class Role(StrEnum):
     """Who speaks. System and developer messages keep their place in the conversation."""
 
@@ -72,6 +74,7 @@ class Reasoning:
     at: str = field(default="", compare=False)
 
 
+@constants
 class MediaKind(StrEnum):
     """What a media part shows."""
 
@@ -81,6 +84,7 @@ class MediaKind(StrEnum):
     VIDEO = "video"
 
 
+@constants
 class SourceKind(StrEnum):
     """How media travels: base64 text, an address, a vendor's file id, or plain text."""
 
@@ -104,6 +108,7 @@ class Media:
     at: str = field(default="", compare=False)
 
 
+@constants
 class ToolKind(StrEnum):
     """`function` takes JSON arguments, `custom` free text; the rest are Responses items with a shape of their own."""
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
+from llr.base.enums import constants
 from llr.base.jsonio import JSON
 from llr.base.names import FormatId
 from llr.base.records import dataclass, field
@@ -36,6 +37,7 @@ class ServerTool:
     at: str = field(default="", compare=False)
 
 
+@constants
 class ChoiceMode(StrEnum):
     """May, must or must not the model call a tool. `TOOL` forces the named one, `ALLOWED` limits to a list."""
 
