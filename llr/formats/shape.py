@@ -12,6 +12,7 @@ from llr.base.names import FormatId
 from llr.base.records import dataclass
 
 _TEXT_OR_LIST: tuple[type, ...] = (str, list)
+_HOLDS = (str, list, dict, type(None))
 _SPOKEN: Mapping[type, str] = {str: "a string", list: "an array", dict: "an object"}
 
 
@@ -42,12 +43,12 @@ def _wrong(path: str, types: tuple[type, ...], value: object) -> Fault:
 
 
 def _entries(rule: Rule, value: list[Any]) -> Iterator[Fault]:
+    inner = rule.inner
     for place, entry in enumerate(value):
-        path = f"{rule.key}[{place}]"
         if not isinstance(entry, dict):
-            yield _wrong(path, (dict,), entry)
-        elif rule.inner and not isinstance(entry.get(rule.inner), str | list | dict | None):
-            yield _wrong(f"{path}.{rule.inner}", _TEXT_OR_LIST, entry[rule.inner])
+            yield _wrong(f"{rule.key}[{place}]", (dict,), entry)
+        elif inner and not isinstance(entry.get(inner), _HOLDS):
+            yield _wrong(f"{rule.key}[{place}].{inner}", _TEXT_OR_LIST, entry[inner])
 
 
 def malformed(body: Mapping[str, JSON], client: FormatId) -> Fault | None:

@@ -19,7 +19,7 @@ from llr.formats.reading import (
     texts,
     words,
 )
-from llr.ir.parts import Extras, Message, Role
+from llr.ir.parts import NO_EXTRAS, Extras, Message, Role, Text
 from llr.ir.request import (
     ChatRequest,
     ChoiceMode,
@@ -74,8 +74,11 @@ def decode_request(body: Mapping[str, JSON]) -> ChatRequest:
 
 
 def _message(item: Mapping[str, Any], at: str) -> Message:
-    role = _ROLES.get(text(item.get("role")), Role.USER)
-    parts, plain = decode_content(item.get("content"), f"{at}.content")
+    content, role = item.get("content"), _ROLES.get(text(item.get("role")), Role.USER)
+    if content.__class__ is str and content and len(item) == 2 and "role" in item and role is not Role.SYSTEM:
+        # A role and some words: most turns of a long talk.
+        return Message(role, (Text(content, (), NO_EXTRAS, f"{at}.content"),), NO_EXTRAS, at)
+    parts, plain = decode_content(content, f"{at}.content")
     extras = luggage(MESSAGES, item, _MESSAGE)
     if not plain:
         extras = noted(extras, MESSAGES, AS_LIST)

@@ -27,7 +27,7 @@ from llr.formats.reading import (
     texts,
     words,
 )
-from llr.ir.parts import Extras, Message, Part, Refusal, Role, Text, ToolCall, ToolKind, ToolResult
+from llr.ir.parts import NO_EXTRAS, Extras, Message, Part, Refusal, Role, Text, ToolCall, ToolKind, ToolResult
 from llr.ir.request import (
     ChatRequest,
     ChoiceMode,
@@ -48,6 +48,7 @@ RAW_STREAM_OPTIONS = "~stream_options"
 ORIGIN = "~message"
 FLAT = "~flat"
 CONTENT_NULL = "~null"
+_SPEAKERS = {"user": Role.USER, "assistant": Role.ASSISTANT}
 LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 
 _KNOWN = words(
@@ -138,6 +139,10 @@ class _LegacyCalls:
 
 
 def _message(item: Mapping[str, Any], role: str, at: str, calls: _LegacyCalls) -> Message:
+    content = item.get("content")
+    if content.__class__ is str and content and len(item) == 2 and role in _SPEAKERS:
+        # A role and some words: most turns of a long talk.
+        return Message(_SPEAKERS[role], (Text(content, (), NO_EXTRAS, f"{at}.content"),), NO_EXTRAS, at)
     if role in ("tool", "function"):
         return _tool_message(item, role, at, calls)
     if role == "assistant":
