@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
+from llr.base.enums import constants
 from llr.base.jsonio import JSON
 from llr.base.names import AliasId, ModelRef, ProviderFormat, ProviderId
 from llr.base.records import dataclass, field
@@ -21,6 +22,7 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _NO_URLS: Mapping[ProviderFormat, str] = MappingProxyType({})
 
 
+@constants
 class Level(StrEnum):
     """How much an issue matters: an error takes the named entry out of service, a warning does not."""
 
@@ -43,6 +45,7 @@ class Issue:
     fatal: bool = False
 
 
+@constants
 class AuthKind(StrEnum):
     """How an upstream key travels."""
 

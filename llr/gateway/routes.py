@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from urllib.parse import unquote
 
+from llr.base.enums import constants
 from llr.base.names import FormatId
 from llr.base.records import dataclass
 
 
+@constants
 class Access(StrEnum):
     """Who may ask: everybody, or holders of the master key where it is enforced."""
 
@@ -20,6 +22,7 @@ class Access(StrEnum):
     KEY = "key"
 
 
+@constants
 class Action(StrEnum):
     """What is done with a request."""
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 
 from llr.base.clock import Clock
+from llr.base.enums import constants
 from llr.base.errors import ErrorKind, fail
 from llr.wire.coding import GZIP_MAGIC, Unpacker
 from llr.wire.http import Headers, InboundResponse
@@ -17,6 +18,7 @@ ERROR_BYTES = 1024 * 1024
 _EVENT_STARTS = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 
+@constants
 class Shape(Enum):
     """What a body turns out to be."""
 

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import h11
 
+from llr.base.enums import constants
 from llr.base.errors import ErrorKind, GatewayError, fail
 from llr.net.answer import CLOSE_S, close_body, head_bytes, internal_error
 from llr.net.body import RequestBody
@@ -32,6 +33,7 @@ _SLICE_BYTES = 256 * 1024
 _LOOK_S = 0.5
 
 
+@constants
 class Phase(IntEnum):
     """What the connection is doing."""
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from urllib.parse import quote, urlsplit
 
+from llr.base.enums import constants
 from llr.base.errors import ErrorKind, fail
 from llr.base.names import FormatId, ProviderFormat
 from llr.base.records import dataclass
@@ -15,6 +16,7 @@ from llr.config.schema import Provider
 from llr.wire.http import Origin
 
 
+@constants
 class Call(StrEnum):
     """What is asked of an upstream. The values are the keys of `endpointPaths` where a config may name a path."""
 

@@ -6,6 +6,7 @@ Law: pure. Cooldowns belong to (credential, model, reason); failures of the key 
 
 from enum import StrEnum
 
+from llr.base.enums import constants
 from llr.base.records import dataclass, replace
 from llr.routing.outcome import Category, Commit, GiveUp, Next, Outcome, Verdict
 from llr.routing.policy import RetryPolicy
@@ -20,6 +21,7 @@ _OF_THE_KEY = frozenset({Category.AUTH, Category.BILLING})
 _BLAMELESS = frozenset({Category.INVALID_REQUEST, Category.CLIENT, Category.NOT_SUPPORTED})
 
 
+@constants
 class Condition(StrEnum):
     """What planning makes of a record."""
 

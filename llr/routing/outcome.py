@@ -3,11 +3,13 @@
 from enum import StrEnum
 from typing import TypeAlias
 
+from llr.base.enums import constants
 from llr.base.errors import ErrorKind
 from llr.base.names import ModelRef
 from llr.base.records import dataclass
 
 
+@constants
 class Phase(StrEnum):
     """How far an attempt got."""
 
@@ -18,6 +20,7 @@ class Phase(StrEnum):
     STREAM = "stream"
 
 
+@constants
 class Category(StrEnum):
     """What kind of failure it was; the words of the reference router's reports."""
 

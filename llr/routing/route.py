@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Any
 
+from llr.base.enums import constants
 from llr.base.names import FormatId, ModelRef, ProviderFormat
 from llr.base.records import dataclass, field
 from llr.config.schema import Bucket, Model, Provider
@@ -10,6 +11,7 @@ from llr.routing.keys import candidate_key, credential_key, route_key
 from llr.routing.policy import DEFAULT_POLICY, RetryPolicy
 
 
+@constants
 class Tier(StrEnum):
     """Whether a candidate comes from `targets` or `fallbackTargets`."""
 
@@ -17,6 +19,7 @@ class Tier(StrEnum):
     FALLBACK = "fallback"
 
 
+@constants
 class RouteType(StrEnum):
     """How the requested name was found."""
 
@@ -25,6 +28,7 @@ class RouteType(StrEnum):
     BARE_MODEL = "bare-model"
 
 
+@constants
 class Kind(StrEnum):
     """What the client wants: a generation can be translated, a native call (embeddings, images, ...) cannot."""
 

@@ -12,6 +12,7 @@ from json.decoder import JSONDecodeError, JSONDecoder, scanstring  # type: ignor
 from json.encoder import encode_basestring_ascii
 from typing import Final, NamedTuple, NoReturn, TypeAlias
 
+from llr.base.enums import constants
 from llr.base.jsonio import JSON, InvalidJSON, loads, what_is_wrong
 from llr.wire.sse import BOM
 
@@ -20,6 +21,7 @@ _COLON = re.compile(r"[ \t\n\r]*:[ \t\n\r]*")
 _MARK = re.compile(r"[ \t\n\r]*([,}])[ \t\n\r]*")
 
 
+@constants
 class Removed(Enum):
     """The edit that takes a member out."""
 
