@@ -1,22 +1,13 @@
 """The operations that show a whole machine at once: `snapshot` and `tool-status`."""
 
 from llr.base.jsonio import JSON
-from llr.config.settings import listen_address
 from llr.control import listing
 from llr.control.call import Call
 from llr.control.operation import Reading
 from llr.control.ops.startup import status_data, status_of
-from llr.control.report import Fields, Items, Outcome, Report, Section, yes
-from llr.control.toolstatus import tool_sections
+from llr.control.ops.tools import origin, tool_sections
+from llr.control.report import Fields, Outcome, Report, Section, yes
 from llr.daemon import instance
-
-
-def origin(call: Call) -> str:
-    """Returns where clients of this machine reach the gateway: the running one, else where it would listen."""
-    running = instance.active(instance.state_path(call.env))
-    if running is not None:
-        return running.origin
-    return instance.origin(*listen_address(listing.read(call).parsed.config, call.env))
 
 
 def _runtime(call: Call, has_key: bool) -> tuple[Section, JSON]:
@@ -83,14 +74,13 @@ def _tools(call: Call) -> Outcome:
         ("Master Key Configured", yes(has_key)),
     )
     sections, found = tool_sections(call)
-    none: tuple[Section, ...] = (Items("Tools", (), "No coding tool is known to this build yet."),)
     data: dict[str, JSON] = {
         "endpoint": endpoint,
         "configFile": loaded.path,
         "masterKeyConfigured": has_key,
         "tools": found,
     }
-    report = Report("Coding Tool Routing Status", (Fields("Overview", rows), *(sections or none)))
+    report = Report("Coding Tool Routing Status", (Fields("Overview", rows), *sections))
     return Outcome(report=report, data=data)
 
 

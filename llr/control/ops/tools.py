@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from llr.base.jsonio import JSON
 from llr.base.records import dataclass
 from llr.config.schema import Config
+from llr.config.settings import listen_address
 from llr.control import listing
 from llr.control.call import Call
 from llr.control.operation import Reading
 from llr.control.report import Fields, Items, Outcome, Report, Section, refuse, yes
 from llr.control.toolwiring import Job, Step, bindings, connect, disconnect, status
+from llr.daemon import instance
 from llr.tools import claude_code, codex, factory_droid
 from llr.tools.base import Binding, Endpoint, Tool, ToolStatus
 from llr.tools.endpoint import endpoint, normalized
@@ -71,10 +73,16 @@ FACES: tuple[Face, ...] = (
 )
 
 
+def origin(call: Call) -> str:
+    """Returns where clients of this machine reach the gateway: the running one, else where it would listen."""
+    running = instance.active(instance.state_path(call.env))
+    if running is not None:
+        return running.origin
+    return instance.origin(*listen_address(listing.read(call).parsed.config, call.env))
+
+
 def job_of(face: Face, call: Call, *, needs_key: bool = False) -> tuple[Job, Config | None]:
     """Returns a tool in its place with the gateway it is told. Raises `Refused`."""
-    from llr.control.ops.snapshot import origin
-
     loaded = listing.read(call)
     config = loaded.parsed.config
     stored = config.master_key.reveal() if config is not None and config.master_key else ""
@@ -152,7 +160,7 @@ def _outcome(face: Face, job: Job, step: Step, verb: str, warnings: tuple[str, .
     files: list[JSON] = [edit.path for edit in step.edits]
     found = status(job)
     data: dict[str, JSON] = {
-        **status_data(found),
+        **_status_data(found),
         "enabled": verb == "Enabled",
         "dryRun": step.diff is not None,
         "changed": bool(step.edits),
@@ -191,16 +199,15 @@ def _binding_rows(face: Face, found: ToolStatus) -> list[tuple[str, str]]:
     return rows
 
 
-def camel(name: str) -> str:
+def _camel(name: str) -> str:
     """Returns a binding's name as JSON has it."""
     head, *tail = name.split("_")
     return head + "".join(word.capitalize() for word in tail)
 
 
-def status_data(found: ToolStatus) -> dict[str, JSON]:
-    """Returns the status as JSON."""
+def _status_data(found: ToolStatus) -> dict[str, JSON]:
     kind = "config" if found.tool == codex.ID else "settings"
-    binding: JSON = {camel(name): text for name, text in found.binding.items()}
+    binding: JSON = {_camel(name): text for name, text in found.binding.items()}
     return {
         "tool": found.tool,
         f"{kind}FilePath": found.places.get("settings"),
@@ -216,8 +223,17 @@ def status_data(found: ToolStatus) -> dict[str, JSON]:
     }
 
 
-def tool_status(face: Face, call: Call) -> tuple[tuple[Section, ...], JSON]:
-    """Returns the section of one tool, and the same as JSON; an unreadable file is told in both."""
+def tool_sections(call: Call) -> tuple[tuple[Section, ...], dict[str, JSON]]:
+    """Returns the section of every tool, and the same as JSON by tool id; an unreadable file is told in both."""
+    sections: list[Section] = []
+    data: dict[str, JSON] = {}
+    for face in FACES:
+        section, data[face.tool.id] = _section(face, call)
+        sections.append(section)
+    return tuple(sections), data
+
+
+def _section(face: Face, call: Call) -> tuple[Section, JSON]:
     job, _ = job_of(face, call)
     found = status(job)
     rows = [("Routed Via Router", yes(found.routed)), (face.file_label, job.places["settings"])]
@@ -228,7 +244,7 @@ def tool_status(face: Face, call: Call) -> tuple[tuple[Section, ...], JSON]:
         rows.append(("Key", "is not the gateway's: route the tool again"))
     if found.error:
         rows.append(("Error", found.error))
-    return (Fields(face.tool.name, tuple(rows)),), status_data(found)
+    return Fields(face.tool.name, tuple(rows)), _status_data(found)
 
 
 SET_CODEX = Reading(lambda call: _set(FACES[0], call))
