@@ -4,7 +4,7 @@ Law: `filtered` only removes, renames or sets what flags or learned repairs name
 as the same object.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from llr.base.errors import ErrorKind, fail
@@ -59,6 +59,8 @@ _CLIENT_NAMES: Mapping[FormatId, Mapping[str, str]] = {
         "output": "generationConfig.responseSchema",
     },
 }
+# What other formats give unasked or ask for by fields of their own.
+_INCLUDED = ("reasoning.encrypted_content", "message.output_text.logprobs")
 # Options whose loss does not change quality or meaning.
 _SILENT = words(
     "seed logit_bias presence_penalty frequency_penalty user metadata verbosity cache_key cache_retention store "
@@ -67,9 +69,17 @@ _SILENT = words(
 # Luggage that matters: without `mcp_servers` tools vanish, background and audio change what an answer is.
 _REJECT = words("mcp_servers background audio modalities conversation prompt cachedContent")
 _SILENT_LUGGAGE = words(
-    "cache_control stream_options prediction moderation safety_identifier client_metadata prompt_cache_options "
-    "diagnostics object name internal_chat_message_metadata_passthrough"
+    "cache_control stream_options prediction moderation safety_identifier user client_metadata prompt_cache_options "
+    "diagnostics object name internal_chat_message_metadata_passthrough thoughtSignature"
 )
+# Objects whose members are named one by one, and the members that are carried in another way.
+_SPREAD: Mapping[str, frozenset[str]] = {
+    "generationConfig": frozenset(),
+    "~toolConfig": frozenset(("functionCallingConfig",)),
+    "~output_config": frozenset(),
+}
+# What every answer is anyway.
+_TEXT_ONLY = ["text"]
 
 
 def option_losses(options: Options, names: Iterable[str], why: str) -> list[Loss]:
@@ -89,7 +99,7 @@ def luggage_losses(extras: Extras, own: FormatId, at: str = "") -> list[Loss]:
     for form, bag in extras.items():
         if form is own:
             continue
-        for key, value in bag.items():
+        for key, value in _spread(bag):
             # Nothing is lost with a field that holds nothing: `"logprobs": []`, `"content": null`.
             if key[:1] != NOTE and value not in (None, [], {}, "") and key not in kept:
                 path = f"{at}.{key}" if at else key
@@ -97,6 +107,40 @@ def luggage_losses(extras: Extras, own: FormatId, at: str = "") -> list[Loss]:
                 level = LossLevel.SILENT if key in _SILENT_LUGGAGE else level
                 losses.append(Loss(path, key, f"only {form} has this field", level))
     return losses
+
+
+def _spread(bag: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yields the fields of one format's luggage that say something beyond what every answer is."""
+    for key, value in bag.items():
+        if key in _SPREAD and isinstance(value, dict):
+            for inner, given in value.items():
+                if inner not in _SPREAD[key] and not (inner == "responseModalities" and _only_text(given)):
+                    yield f"{key.removeprefix(NOTE)}.{inner}", given
+        elif key != "type" and not (key == "modalities" and _only_text(value)):
+            yield key, value
+
+
+def _only_text(modalities: Any) -> bool:
+    return isinstance(modalities, list) and [str(each).lower() for each in modalities] == _TEXT_ONLY
+
+
+def refuse_modalities(request: ChatRequest) -> None:
+    """Raises `GatewayError(INVALID_REQUEST)` when the client wants sound or pictures back: only its own format can."""
+    config = request.extras.get(FormatId.GEMINI, {}).get("generationConfig")
+    asked = {
+        "modalities": request.extras.get(FormatId.CHAT, {}).get("modalities"),
+        "generationConfig.responseModalities": config.get("responseModalities") if isinstance(config, dict) else None,
+    }
+    for param, wanted in asked.items():
+        if isinstance(wanted, list) and wanted and not _only_text(wanted):
+            said = f"`{param}` asks for more than text, which the model behind this name cannot give"
+            raise fail(ErrorKind.INVALID_REQUEST, said, param=param)
+
+
+def include_losses(options: Options) -> list[Loss]:
+    """Returns a loss for each `include` entry that stands for no field of another format."""
+    why = "only openai-responses can include this"
+    return [Loss("include", name, why) for name in options.include if name not in _INCLUDED]
 
 
 def schema_losses(removed: Iterable[str], at: str, why: str, level: LossLevel = LossLevel.WARN) -> list[Loss]:

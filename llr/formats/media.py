@@ -1,5 +1,7 @@
 """Data URLs, base64 alphabets and media types."""
 
+import base64
+import binascii
 import re
 
 # Source: translation of `data:` addresses allows parameters before `;base64`; vendors refuse them, so they are dropped.
@@ -51,6 +53,14 @@ def sniff(data: str) -> str:
         if data.startswith(magic):
             return media_type
     return ""
+
+
+def decoded_text(data: str) -> str | None:
+    """Returns what base64 `data` says in UTF-8, None when it says nothing readable."""
+    try:
+        return base64.b64decode(data, validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        return None
 
 
 def audio_format(media_type: str) -> str:

@@ -9,9 +9,13 @@ from typing import Any
 from llr.base.jsonio import InvalidJSON, dumps_text, loads
 from llr.base.names import FormatId
 from llr.base.records import replace
+from llr.ir.loss import Loss, LossLevel
 from llr.ir.parts import ToolKind
 from llr.ir.request import ServerTool, Tool
 
+# Why a hosted tool, or the choice of a tool, is lost.
+NAME_TAKEN = "another tool has this name, which must come once"
+NOT_SENT = "the chosen tool is not among those the model gets"
 # The one argument of a free-text tool where a target only has functions.
 INPUT = "input"
 
@@ -128,6 +132,14 @@ _SEARCH = Tool(
     "Search the web for current information and return the results that matter.",
     _object(("query",), query=_text("What to search for.")),
 )
+
+
+def search_losses(tool: ServerTool, names: tuple[str, ...]) -> list[Loss]:
+    """Returns a loss for each of the search options `names` that is set, and for those of Google's search."""
+    inner = tool.raw.get(tool.type)
+    options = {**{name: tool.raw.get(name) for name in names}, **(inner if isinstance(inner, dict) else {})}
+    why = "the search there takes no such option"
+    return [Loss(f"{tool.at}.{name}", name, why, LossLevel.SILENT) for name, value in options.items() if value]
 
 
 def function_form(tool: Tool) -> Tool:

@@ -16,7 +16,7 @@ from llr.formats.base import Encoded, Format, Meta, Target
 from llr.formats.cache import CacheHints, apply_hints
 from llr.formats.count import estimate_parts, estimate_request
 from llr.formats.effort import header_effort
-from llr.formats.fields import filtered, named, refuse_choices
+from llr.formats.fields import filtered, include_losses, named, refuse_choices, refuse_modalities
 from llr.formats.openai_responses.native import refused
 from llr.formats.pauses import PausingDecoder
 from llr.formats.restore import Restore, needed, restored
@@ -74,13 +74,16 @@ def encode(
         raise GatewayError(fault)
     if upstream.id not in (FormatId.CHAT, FormatId.COMPLETIONS) and upstream.id is not client:
         refuse_choices(request)
+    if upstream.id is not client:
+        refuse_modalities(request)
     thinking = request.options.thinking
     if hints.effort and not thinking.effort:
         options = replace(request.options, thinking=replace(thinking, effort=hints.effort))
         request = replace(request, options=options)
     request = apply_hints(request, hints.cache, client, upstream.id)
     encoded = upstream.encode_request(request, target)
-    return replace(encoded, body=filtered(encoded.body, target), losses=named(encoded.losses, client))
+    losses = encoded.losses if upstream.id is client else (*encoded.losses, *include_losses(request.options))
+    return replace(encoded, body=filtered(encoded.body, target), losses=named(losses, client))
 
 
 def request(

@@ -31,6 +31,8 @@ MESSAGES = FormatId.MESSAGES
 # Notes: content written as a list although a string would do, and a document's own blocks.
 AS_LIST = "~list"
 OWN_SOURCE = "~source"
+# Note on a file id: this vendor gave it out.
+OWN_FILE = "~file"
 # Notes on a thinking block of this format's own without a signature.
 OWN, UNSIGNED = "~own", "~unsigned"
 
@@ -105,6 +107,7 @@ def _media(block: Mapping[str, Any], at: str, kind: MediaKind) -> Part:
         case "url":
             return Media(kind, SourceKind.URL, text(source.get("url")), "", title, extras=extras, at=at)
         case "file":
+            extras = noted(extras, MESSAGES, OWN_FILE)
             return Media(kind, SourceKind.FILE_ID, text(source.get("file_id")), "", title, extras=extras, at=at)
         case "text":
             return Media(kind, SourceKind.TEXT, text(source.get("data")), media_type, title, extras=extras, at=at)
@@ -216,11 +219,12 @@ def _source(part: Media) -> dict[str, Any] | None:
                 media_type = media.sniff(part.value)
             if media_type in (media.MESSAGES_IMAGES if image else ("application/pdf",)):
                 return {"type": "base64", "media_type": media_type, "data": part.value}
-            return None
+            words = media.decoded_text(part.value) if media_type.startswith("text/") else None
+            return None if words is None else {"type": "text", "media_type": "text/plain", "data": words}
         case SourceKind.URL:
             return {"type": "url", "url": part.value}
         case SourceKind.FILE_ID:
-            return {"type": "file", "file_id": part.value} if MESSAGES in part.extras or not part.extras else None
+            return {"type": "file", "file_id": part.value} if OWN_FILE in bag(part.extras, MESSAGES) else None
         case SourceKind.TEXT:
             return None if image else {"type": "text", "media_type": "text/plain", "data": part.value}
 

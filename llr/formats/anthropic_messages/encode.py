@@ -25,7 +25,7 @@ from llr.formats.models_rules import MessagesRules
 from llr.formats.reading import bag, count, table, text, unload
 from llr.formats.schema import MESSAGES_STRICT, MESSAGES_TOOL, clean, object_schema
 from llr.formats.tool_names import AS_TEXT, RULES, ToolNames
-from llr.formats.toolforms import function_form
+from llr.formats.toolforms import NAME_TAKEN, NOT_SENT, function_form, search_losses
 from llr.ir.loss import Loss, LossLevel
 from llr.ir.parts import Reasoning, Role, Text, ToolCall, ToolResult
 from llr.ir.request import ChatRequest, ChoiceMode, Options, ServerTool, Tool, ToolChoice
@@ -230,9 +230,10 @@ def _output(work: _Work, body: dict[str, Any]) -> None:
 def _tools(work: _Work, body: dict[str, Any]) -> None:
     choice = work.request.tool_choice
     allowed = set(choice.allowed) if choice is not None and choice.mode is ChoiceMode.ALLOWED else None
-    tools = []
+    tools: list[dict[str, Any]] = []
+    taken = {tool.name for tool in work.request.tools if isinstance(tool, Tool)}
     for tool in work.request.tools:
-        encoded = _function(work, tool) if isinstance(tool, Tool) else _server_tool(work, tool)
+        encoded = _function(work, tool) if isinstance(tool, Tool) else _server_tool(work, tool, taken)
         if encoded is not None and (allowed is None or tool_label(tool) in allowed):
             tools.append(encoded)
     if work.json_tool:
@@ -243,7 +244,7 @@ def _tools(work: _Work, body: dict[str, Any]) -> None:
     if tools or NO_TOOLS in bag(work.request.extras, MESSAGES):
         body["tools"] = tools
     if tools:
-        encoded_choice = _choice(work, choice, len(tools))
+        encoded_choice = _choice(work, choice, [text(tool.get("name")) for tool in tools])
         if encoded_choice is not None:
             body["tool_choice"] = encoded_choice
 
@@ -275,11 +276,18 @@ def _function(work: _Work, tool: Tool) -> dict[str, Any]:
     return encoded
 
 
-def _server_tool(work: _Work, tool: ServerTool) -> dict[str, Any] | None:
+def _server_tool(work: _Work, tool: ServerTool, taken: set[str]) -> dict[str, Any] | None:
+    """Returns a server tool as the vendor has it; `taken` are the names in use, of which none may come twice."""
     if tool.format is MESSAGES:
         return dict(tool.raw)
     if tool.capability == "web_search" and work.target.capabilities.get("web_search") is not False:
-        return _web_search(tool)
+        encoded = _web_search(tool)
+        if encoded["name"] in taken:
+            work.lose(tool.at, tool.type, NAME_TAKEN)
+            return None
+        taken.add(encoded["name"])
+        work.losses += search_losses(tool, ("search_context_size",))
+        return encoded
     work.lose(tool.at, tool.type, f"only {tool.format} can run this tool", LossLevel.REJECT)
     return None
 
@@ -302,10 +310,10 @@ def _web_search(tool: ServerTool) -> dict[str, Any]:
     return encoded
 
 
-def _choice(work: _Work, choice: ToolChoice | None, tools: int) -> dict[str, Any] | None:
+def _choice(work: _Work, choice: ToolChoice | None, tools: list[str]) -> dict[str, Any] | None:
     encoded: dict[str, Any] | None = None
     if work.json_tool and not work.plan.on:
-        encoded = {"type": "tool", "name": JSON_TOOL} if tools == 1 else {"type": "any"}
+        encoded = {"type": "tool", "name": JSON_TOOL} if len(tools) == 1 else {"type": "any"}
     elif choice is not None:
         match choice.mode:
             case ChoiceMode.NONE:
@@ -314,7 +322,11 @@ def _choice(work: _Work, choice: ToolChoice | None, tools: int) -> dict[str, Any
                 encoded = {"type": "any"}
             case ChoiceMode.TOOL:
                 known = any(isinstance(t, Tool) and t.name == choice.name for t in work.request.tools)
-                encoded = {"type": "tool", "name": work.names.sent(choice.name) if known else choice.name}
+                name = work.names.sent(choice.name) if known else choice.name
+                encoded = {"type": "tool", "name": name}
+                if name not in tools and not work.own:
+                    work.lose("tool_choice", "tool_choice", NOT_SENT)
+                    encoded = {"type": "auto"}
             case ChoiceMode.ALLOWED:
                 encoded = {"type": "any" if choice.required else "auto"}
             case ChoiceMode.AUTO:

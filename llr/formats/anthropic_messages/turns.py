@@ -109,10 +109,12 @@ class Conversation:
         self.losses.append(Loss(at, what, why, level))
 
     def _part(self, part: Part, content: list[dict[str, Any]]) -> None:
+        if not isinstance(part, Opaque) and part.extras:
+            self.losses += luggage_losses(part.extras, MESSAGES, part.at)
         match part:
             case Text():
                 if part.text.strip():
-                    content.append(blocks.text_block(part))
+                    content.append(self._text(part))
             case Refusal():
                 if part.text.strip():
                     content.append({"type": "text", "text": part.text})
@@ -126,6 +128,18 @@ class Conversation:
                 content.append(self._media(part))
             case Opaque():
                 self._opaque(part, content)
+
+    def _text(self, part: Text) -> dict[str, Any]:
+        """A citation without the vendor's own index would be refused: another vendor's are left out."""
+        block = blocks.text_block(part)
+        cited = block.get("citations", ())
+        kept = [each for each in cited if each.get("encrypted_index", True)]
+        if len(kept) < len(part.citations):
+            self._lose(part.at, "citations", "another vendor cited here", LossLevel.SILENT)
+            block.pop("citations", None)
+            if kept:
+                block["citations"] = kept
+        return block
 
     def _call(self, part: ToolCall, content: list[dict[str, Any]]) -> None:
         arguments = wrapped(part.arguments, part.kind)
@@ -169,7 +183,10 @@ class Conversation:
         block = None if refused or plain_http else blocks.media_block(part)
         if block is None:
             if part.source is not SourceKind.TEXT:
-                self._lose(part.at, part.kind.value, "the target cannot take it in this form")
+                foreign = part.source is SourceKind.FILE_ID and not refused
+                level = LossLevel.REJECT if foreign else LossLevel.WARN
+                why = "the file belongs to another vendor" if foreign else "the target cannot take it in this form"
+                self._lose(part.at, part.kind.value, why, level)
             return {"type": "text", "text": blocks.media_words(part)}
         return block
 

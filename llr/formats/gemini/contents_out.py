@@ -68,6 +68,9 @@ class Conversation:
         """Adds one message."""
         if message.extras:
             self.losses += luggage_losses(message.extras, OWN, message.at)
+        for part in message.parts:
+            if not isinstance(part, Opaque) and part.extras and OWN not in part.extras:
+                self.losses += luggage_losses(part.extras, OWN, part.at)
         if message.role is Role.ASSISTANT:
             self._model(message)
         elif message.role in (Role.SYSTEM, Role.DEVELOPER) and not self.own:
@@ -177,6 +180,8 @@ class Conversation:
     def _content(self, part: Part, parts: list[JSON]) -> None:
         match part:
             case Text():
+                if part.citations:
+                    self.lose(part.at, "citations", "a request has no place for them", LossLevel.SILENT)
                 if part.text or self.own:
                     parts.append(parts_out.text(part))
             case Refusal():

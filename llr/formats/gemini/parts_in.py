@@ -1,14 +1,12 @@
 """Parts of Gemini contents, read."""
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
 from llr.base.jsonio import dumps_text
 from llr.base.names import FormatId
 from llr.formats import reading
-from llr.formats.media import parse_data_url, sniff, standard_base64
+from llr.formats.media import decoded_text, parse_data_url, sniff, standard_base64
 from llr.ir.parts import (
     NO_EXTRAS,
     Extras,
@@ -75,18 +73,11 @@ def _inline(fields: Mapping[str, Any], at: str) -> Part:
     title = reading.text(blob.get("displayName"))
     extras = reading.luggage(OWN, fields, _INLINE)
     if media_type.startswith("text/"):
-        text = _decoded(data)
+        text = decoded_text(data)
         if text is not None:
             extras = reading.noted(extras, OWN, "~inline")
             return Media(MediaKind.DOCUMENT, SourceKind.TEXT, text, media_type, title, "", extras, at)
     return Media(media_kind(media_type), SourceKind.DATA, data, media_type or sniff(data), title, "", extras, at)
-
-
-def _decoded(data: str) -> str | None:
-    try:
-        return base64.b64decode(data, validate=True).decode("utf-8")
-    except (binascii.Error, ValueError):
-        return None
 
 
 def _file(fields: Mapping[str, Any], at: str) -> Part:

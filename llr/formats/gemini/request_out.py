@@ -103,7 +103,7 @@ class _Writer:
             out["tools"] = notes["~tools"]
         if "~toolConfig" in notes:
             out["toolConfig"] = notes["~toolConfig"]
-        elif tools and (chosen := tools_out.tool_config(request, names, tools)):
+        elif tools and (chosen := tools_out.tool_config(request, names, tools, self.losses)):
             out["toolConfig"] = chosen
         if request.options.parallel_tools is False and tools:
             self.lose("options.parallel_tools", "parallel_tools", "Gemini decides itself")

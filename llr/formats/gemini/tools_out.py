@@ -5,15 +5,24 @@ from typing import Any
 
 from llr.base.jsonio import JSON
 from llr.formats import reading
+from llr.formats.fields import luggage_losses
 from llr.formats.gemini.models import Rules
 from llr.formats.gemini.parts_in import OWN
 from llr.formats.gemini.schemas import from_json_schema
 from llr.formats.schema import object_schema
 from llr.formats.tool_names import ToolNames
-from llr.formats.toolforms import client_tool, function_form
+from llr.formats.toolforms import NOT_SENT, client_tool, function_form, search_losses
 from llr.ir.loss import Loss, LossLevel
 from llr.ir.request import ChatRequest, ChoiceMode, ServerTool, Tool
 
+_SEARCH_OPTIONS = (
+    "allowed_domains",
+    "blocked_domains",
+    "filters",
+    "user_location",
+    "max_uses",
+    "search_context_size",
+)
 _HOSTED = {"web_search": "googleSearch", "code_execution": "codeExecution"}
 
 
@@ -25,6 +34,7 @@ def declaration(tool: Tool, names: ToolNames, losses: list[Loss]) -> dict[str, J
         out.update(written)
         reading.unload(tool.extras, OWN, out)
         return out
+    losses += luggage_losses(tool.extras, OWN, tool.at)
     tool = function_form(tool)
     if tool.description:
         out["description"] = tool.description
@@ -44,13 +54,10 @@ def _hosted(tool: ServerTool, losses: list[Loss]) -> dict[str, JSON] | None:
         return {key: value for key, value in tool.raw.items() if key[:1] != reading.NOTE}
     name = _HOSTED.get(tool.capability)
     if name is None:
-        level = LossLevel.REJECT if "mcp" in tool.type else LossLevel.WARN
-        losses.append(Loss(tool.at, f"tool {tool.type}", f"only {tool.format} runs it", level))
+        losses.append(Loss(tool.at, f"tool {tool.type}", f"only {tool.format} runs it", LossLevel.REJECT))
         return None
     if name == "googleSearch":
-        for key in ("allowed_domains", "blocked_domains", "filters", "user_location", "max_uses"):
-            if tool.raw.get(key):
-                losses.append(Loss(f"{tool.at}.{key}", key, "Google search takes no such option", LossLevel.SILENT))
+        losses += search_losses(tool, _SEARCH_OPTIONS)
     return {name: {}}
 
 
@@ -97,13 +104,13 @@ def _own(request: ChatRequest, names: ToolNames, losses: list[Loss]) -> list[JSO
     return [*(entries[place] for place in sorted(entries)), *added]
 
 
-def tool_config(request: ChatRequest, names: ToolNames, written: list[JSON]) -> dict[str, JSON]:
+def tool_config(request: ChatRequest, names: ToolNames, written: list[JSON], losses: list[Loss]) -> dict[str, JSON]:
     """Returns the `toolConfig` of a request from another format, {} when it needs none.
 
     Functions beside the vendor's own tools have to be asked for, and then not in mode AUTO ("Please enable
     tool_config.include_server_side_tool_invocations to use Built-in tools with Function calling").
     """
-    chosen = config(request, names)
+    chosen = config(request, names, losses)
     kinds = {key for entry in written for key in reading.table(entry)}
     if len(kinds) > 1 and "functionDeclarations" in kinds:
         mode = reading.table(chosen).get("mode")
@@ -112,16 +119,19 @@ def tool_config(request: ChatRequest, names: ToolNames, written: list[JSON]) -> 
     return {} if chosen is None else {"functionCallingConfig": chosen}
 
 
-def config(request: ChatRequest, names: ToolNames) -> JSON:
+def config(request: ChatRequest, names: ToolNames, losses: list[Loss]) -> JSON:
     """Returns the `functionCallingConfig` of the client's choice, None when it made none."""
     chosen = request.tool_choice
     if chosen is None:
         return None
-    spaces = {tool.name: tool.namespace for tool in request.tools if isinstance(tool, Tool)}
+    functions = [tool if isinstance(tool, Tool) else client_tool(tool) for tool in request.tools]
+    spaces = {tool.name: tool.namespace for tool in functions if tool is not None}
     match chosen.mode:
         case ChoiceMode.TOOL:
             if chosen.name not in spaces:
-                return {"mode": "ANY"} if spaces else None
+                # Only functions can be forced, and another one than the chosen would be the wrong answer.
+                losses.append(Loss("tool_choice", "tool_choice", NOT_SENT))
+                return None
             return {"mode": "ANY", "allowedFunctionNames": [names.sent(chosen.name, spaces[chosen.name])]}
         case ChoiceMode.ALLOWED:
             allowed: list[JSON] = [names.sent(name, spaces[name]) for name in chosen.allowed if name in spaces]

@@ -11,7 +11,7 @@ from llr.base.names import FormatId
 from llr.formats import media
 from llr.formats.cache import copied_mark
 from llr.formats.foreign import document_text
-from llr.formats.reading import luggage, noted, rows, table, tables, text, unload, words
+from llr.formats.reading import bag, luggage, noted, rows, table, tables, text, unload, words
 from llr.ir.parts import (
     NO_EXTRAS,
     Extras,
@@ -33,6 +33,8 @@ CHAT = FormatId.CHAT
 AS_LIST = "~list"
 LEGACY = "~legacy"
 BARE_URL = "~bare"
+# Note on a file id: this vendor gave it out.
+OWN_FILE = "~file"
 # Which of the vendors' reasoning fields a message had.
 FIELD = "~field"
 REASONING_FIELDS = ("reasoning_content", "reasoning")
@@ -92,6 +94,7 @@ def _file(part: Mapping[str, Any], at: str) -> Part:
     title = text(given.get("filename"))
     raw = text(given.get("file_data"))
     if not raw:
+        extras = noted(extras, CHAT, OWN_FILE)
         return Media(MediaKind.DOCUMENT, SourceKind.FILE_ID, text(given.get("file_id")), "", title, "", extras, at)
     data = media.parse_data_url(raw)
     media_type, value = data if data is not None else ("", media.standard_base64(raw))
@@ -234,7 +237,7 @@ def _media(part: Media) -> dict[str, Any] | None:
         case MediaKind.DOCUMENT, SourceKind.DATA:
             url = media.data_url(part.media_type or "application/pdf", part.value)
             return {"type": "file", "file": {"filename": part.title or "document.pdf", "file_data": url}}
-        case MediaKind.DOCUMENT, SourceKind.FILE_ID if CHAT in part.extras or not part.extras:
+        case MediaKind.DOCUMENT, SourceKind.FILE_ID if OWN_FILE in bag(part.extras, CHAT):
             named = {"filename": part.title} if part.title else {}
             return {"type": "file", "file": {"file_id": part.value, **named}}
         case MediaKind.AUDIO, SourceKind.DATA:

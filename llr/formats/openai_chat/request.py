@@ -289,10 +289,12 @@ def _options(body: Mapping[str, Any], extras: Extras) -> tuple[Options, Extras]:
     rest = {key: value for key, value in given.items() if key != "include_usage"}
     if rest:
         extras = noted(extras, CHAT, RAW_STREAM_OPTIONS, rest)
-    user = text(body.get("user"))
-    if not user and isinstance(body.get("safety_identifier"), str):
-        user = body["safety_identifier"]
+    user = text(body.get("safety_identifier"))
+    if user:
         extras = noted(extras, CHAT, USER_FIELD, "safety_identifier")
+        if "user" in body:
+            extras = noted(extras, CHAT, "user", body["user"])
+    user = user or text(body.get("user"))
     options = Options(
         max_tokens=integer(body.get(limit)) if limit else None,
         temperature=number(body.get("temperature")),

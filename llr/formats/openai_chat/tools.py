@@ -11,7 +11,7 @@ from llr.formats.openai_chat.turns import custom_tools
 from llr.formats.reading import bag, table, text
 from llr.formats.schema import OPENAI_STRICT, OPENAI_TOOL, clean, object_schema
 from llr.formats.tool_names import ToolNames
-from llr.formats.toolforms import client_tool, function_form, search_function
+from llr.formats.toolforms import NAME_TAKEN, NOT_SENT, client_tool, function_form, search_function
 from llr.ir.loss import Loss, LossLevel
 from llr.ir.parts import ToolKind
 from llr.ir.request import ChatRequest, ChoiceMode, ServerTool, Tool, ToolChoice
@@ -56,11 +56,12 @@ def encode_tools(work: Work, body: dict[str, Any]) -> None:
     allowed = None
     if choice is not None and choice.mode is ChoiceMode.ALLOWED and not _own_choice(work, choice):
         allowed = set(choice.allowed)
+    taken = {work.names.sent(tool.name, tool.namespace) for tool in work.request.tools if isinstance(tool, Tool)}
     tools: list[dict[str, Any]] = []
     functions: list[dict[str, Any]] = []
     for tool in work.request.tools:
         if isinstance(tool, ServerTool):
-            made = _server_tool(work, tool, body)
+            made = _server_tool(work, tool, body, taken)
             label = text(tool.raw.get("name")) or tool.type
         else:
             made, label = _tool(work, tool), tool.name
@@ -72,7 +73,7 @@ def encode_tools(work: Work, body: dict[str, Any]) -> None:
     if functions:
         body["functions"] = functions
     if tools or functions or work.own:
-        _choice(work, choice, body, legacy=bool(functions))
+        _choice(work, _sent_choice(work, choice, tools + functions), body, legacy=bool(functions))
 
 
 def _own_choice(work: Work, choice: ToolChoice) -> bool:
@@ -119,7 +120,7 @@ def _function(work: Work, tool: Tool) -> dict[str, Any]:
     return function
 
 
-def _server_tool(work: Work, tool: ServerTool, body: dict[str, Any]) -> dict[str, Any] | None:
+def _server_tool(work: Work, tool: ServerTool, body: dict[str, Any], taken: set[str]) -> dict[str, Any] | None:
     if tool.format is CHAT:
         if tool.type == "web_search_options":
             body["web_search_options"] = dict(tool.raw)
@@ -132,8 +133,14 @@ def _server_tool(work: Work, tool: ServerTool, body: dict[str, Any]) -> dict[str
         if work.flag("web_search") is True:
             body["web_search_options"] = _search_options(tool)
             return None
+        search = search_function(tool)
+        name = work.names.sent(search.name, search.namespace)
+        if name in taken:
+            work.lose(tool.at, tool.type, NAME_TAKEN)
+            return None
+        taken.add(name)
         work.lose(tool.at, tool.type, "a function here: whoever runs it searches", LossLevel.SILENT)
-        return _tool(work, search_function(tool))
+        return _tool(work, search)
     work.lose(tool.at, tool.type, f"only {tool.format} can run this tool", LossLevel.REJECT)
     return None
 
@@ -147,6 +154,17 @@ def _search_options(tool: ServerTool) -> dict[str, Any]:
         inner = {key: value for key, value in place.items() if key != "type" and value}
         options["user_location"] = {"type": "approximate", "approximate": inner}
     return options
+
+
+def _sent_choice(work: Work, choice: ToolChoice | None, tools: list[dict[str, Any]]) -> ToolChoice | None:
+    """Returns the choice, or that of the model when the chosen tool is none that goes out."""
+    if choice is None or choice.mode is not ChoiceMode.TOOL or work.own:
+        return choice
+    known = any(tool.name == choice.name for tool in declared(work.request))
+    if known and tools:
+        return choice
+    work.lose("tool_choice", "tool_choice", NOT_SENT)
+    return ToolChoice(ChoiceMode.AUTO)
 
 
 def _choice(work: Work, choice: ToolChoice | None, body: dict[str, Any], *, legacy: bool) -> None:

@@ -155,6 +155,8 @@ class Conversation:
                 if not part.text:
                     return None
                 self._lose_mark(part)
+                if part.citations and CHAT not in part.extras:
+                    self._lose(part.at, "citations", "a request has no place for them", LossLevel.SILENT)
                 return text_part(part, marks=self.marks)
             case Media():
                 return self._media(part)
@@ -177,8 +179,10 @@ class Conversation:
         self._lose_mark(part)
         made = None if refused else media_part(part, marks=self.marks)
         if made is None:
-            level = LossLevel.REJECT if part.kind is MediaKind.DOCUMENT and not refused else LossLevel.WARN
-            self._lose(part.at, part.kind.value, "the target cannot take it in this form", level)
+            foreign = part.source is SourceKind.FILE_ID
+            serious = (foreign or part.kind is MediaKind.DOCUMENT) and not refused
+            why = "the file belongs to another vendor" if foreign else "the target cannot take it in this form"
+            self._lose(part.at, part.kind.value, why, LossLevel.REJECT if serious else LossLevel.WARN)
             name = part.title or part.media_type or part.kind.value
             return {"type": "text", "text": f"[{part.kind.value} not shown: {name}]"}
         return made
@@ -267,6 +271,9 @@ class Conversation:
         self._reasoning(reasoning, bool(calls), body)
         self._calls(calls, body)
         unload(message.extras, CHAT, body)
+        if len(body) == 2 and not said and any(isinstance(part, Opaque | Reasoning) for part in message.parts):
+            # All it said is lost here, by name; an empty turn would say that it was silent.
+            return
         self.messages.append(body)
 
     def _calls(self, calls: list[ToolCall], body: dict[str, Any]) -> None:

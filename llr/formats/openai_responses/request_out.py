@@ -28,7 +28,7 @@ from llr.formats.schema import OPENAI_STRICT, OPENAI_TOOL, clean
 from llr.formats.tool_names import RULES as NAME_RULES
 from llr.formats.tool_names import ToolNames
 from llr.ir.loss import Loss, LossLevel
-from llr.ir.parts import Message, Part, Role, Text
+from llr.ir.parts import Message, Part, Role, Text, ToolCall
 from llr.ir.request import ChatRequest, Options, OutputFormat, Tool
 
 # The vendor refuses fewer (API reference, `max_output_tokens`).
@@ -155,7 +155,7 @@ class _Writer:
             out["tools"] = notes["~tools"]
         if self.own and "tool_choice" in raw:
             out["tool_choice"] = raw["tool_choice"]
-        elif tools and (choice := tools_out.choice(self.request, names)) is not None:
+        elif tools and (choice := tools_out.choice(self.request, names, self.losses)) is not None:
             out["tool_choice"] = choice
         parallel = self.request.options.parallel_tools
         if "parallel_tool_calls" in raw or (parallel is not None and tools):
@@ -290,6 +290,11 @@ class _Writer:
             raise fail(ErrorKind.INVALID_REQUEST, "more than one choice: Responses gives one answer", param="n")
         if has_marks(request):
             self.lose("cache_control", "cache_control", "Responses caches by itself and by key", LossLevel.SILENT)
+        last = request.messages[-1] if request.messages and not self.own else None
+        if last is not None and last.role is Role.ASSISTANT:
+            begun = [part for part in last.parts if isinstance(part, Text) and part.text.strip()]
+            if begun and not any(isinstance(part, ToolCall) for part in last.parts):
+                self.lose("messages", "prefill", "the model answers anew instead of going on")
         self.losses += luggage_losses(request.extras, OWN)
 
 

@@ -8,10 +8,11 @@ from typing import Any
 
 from llr.base.jsonio import JSON
 from llr.formats import reading
+from llr.formats.fields import luggage_losses
 from llr.formats.openai_responses.content_in import OWN
-from llr.formats.schema import OPENAI_TOOL, clean, object_schema
+from llr.formats.schema import OPENAI_STRICT, OPENAI_TOOL, clean, object_schema
 from llr.formats.tool_names import ToolNames
-from llr.formats.toolforms import client_tool
+from llr.formats.toolforms import NOT_SENT, client_tool, search_losses
 from llr.ir.loss import Loss, LossLevel
 from llr.ir.parts import ToolKind
 from llr.ir.request import ChatRequest, ChoiceMode, ServerTool, Tool, ToolChoice
@@ -42,6 +43,9 @@ def _function(tool: Tool, names: ToolNames, losses: list[Loss]) -> dict[str, JSO
         out["parameters"] = schema
         # The vendor's default is strict, which most schemas written for others do not satisfy.
         out["strict"] = bool(tool.strict)
+        if tool.strict:
+            out["parameters"] = clean(schema, OPENAI_STRICT)[0]
+    losses += luggage_losses(tool.extras, OWN, tool.at)
     reading.unload(tool.extras, OWN, out)
     return out
 
@@ -94,6 +98,7 @@ def _search(tool: ServerTool, losses: list[Loss]) -> dict[str, JSON]:
         losses.append(Loss(f"{tool.at}.blocked_domains", "blocked domains", "Responses can only allow domains"))
     if raw.get("max_uses"):
         losses.append(Loss(f"{tool.at}.max_uses", "limit of searches", "Responses has none per tool", LossLevel.SILENT))
+    losses += search_losses(tool, ())
     return out
 
 
@@ -106,8 +111,7 @@ def _hosted(tool: ServerTool, names: ToolNames, losses: list[Loss]) -> dict[str,
         return {"type": "code_interpreter", "container": {"type": "auto"}}
     if (client := client_tool(tool)) is not None:
         return _function(client, names, losses)
-    level = LossLevel.REJECT if "mcp" in tool.type else LossLevel.WARN
-    losses.append(Loss(tool.at, f"tool {tool.type}", f"only {tool.format} runs it", level))
+    losses.append(Loss(tool.at, f"tool {tool.type}", f"only {tool.format} runs it", LossLevel.REJECT))
     return None
 
 
@@ -145,6 +149,14 @@ def _kind(name: str, tools_: Sequence[Tool | ServerTool]) -> Tool | None:
     return None
 
 
+def _called(tool: Tool | ServerTool, name: str) -> bool:
+    """Returns whether a choice of `name` means this tool, and it goes out."""
+    if isinstance(tool, Tool):
+        return tool.name == name
+    client = client_tool(tool)
+    return name in (tool.capability, client.name if client is not None else None)
+
+
 def _reference(name: str, request: ChatRequest, names: ToolNames) -> dict[str, JSON]:
     tool = _kind(name, request.tools)
     if tool is None:
@@ -155,11 +167,14 @@ def _reference(name: str, request: ChatRequest, names: ToolNames) -> dict[str, J
     return {"type": tool.kind.value}
 
 
-def choice(request: ChatRequest, names: ToolNames) -> JSON:
+def choice(request: ChatRequest, names: ToolNames, losses: list[Loss]) -> JSON:
     """Returns the `tool_choice` value, None when the client made no choice."""
     chosen: ToolChoice | None = request.tool_choice
     if chosen is None:
         return None
+    if chosen.mode is ChoiceMode.TOOL and not any(_called(tool, chosen.name) for tool in request.tools):
+        losses.append(Loss("tool_choice", "tool_choice", NOT_SENT))
+        return "auto"
     if chosen.mode is ChoiceMode.ALLOWED:
         allowed: list[JSON] = [_reference(name, request, names) for name in chosen.allowed]
         return {"type": "allowed_tools", "mode": "required" if chosen.required else "auto", "tools": allowed}
