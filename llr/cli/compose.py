@@ -16,7 +16,7 @@ from llr.cli import carrierkey
 from llr.cli.configuration import config_facts
 from llr.cli.eventlog import all_of, log_observer
 from llr.cli.launch import Launch
-from llr.cli.rows import cooldown_routes, explain_routes
+from llr.cli.rows import cooldown_routes, explain_routes, peer_routes
 from llr.cli.stores import Chosen, open_chosen, state_routes
 from llr.config.mask import is_secret_header
 from llr.config.schema import Config, LocalServer
@@ -32,7 +32,7 @@ from llr.daemon.log import Log
 from llr.daemon.ports import is_loopback
 from llr.daemon.serving import App
 from llr.gateway.app import Gateway
-from llr.gateway.deps import ConfigHolder, Deps
+from llr.gateway.deps import ConfigHolder, Deps, Line
 from llr.net.client import Client
 from llr.net.limits import ServerLimits
 from llr.net.server import Server
@@ -83,7 +83,7 @@ async def build_app(launch: Launch, log: Log) -> App:
     live = _Live(launch, log, env, deps, chosen, client, upstream, activity, kept)
     live.know(config)
     live.watch_file(loaded, found.reload_debounce_s)
-    return App(live.handle, live.aclose, limits, found.drain_timeout_s, live.routes())
+    return App(live.handle, live.aclose, limits, found.drain_timeout_s, live.routes(), live.join)
 
 
 def _known(launch: Launch, config: Config, log: Log) -> Config:
@@ -144,6 +144,10 @@ class _Live:
         """Returns the gateway's answer; a reload may put another gateway in its place."""
         assert self.gateway is not None
         return await self.gateway(request)
+
+    def join(self, line: Line) -> None:
+        """Takes the line to the other workers."""
+        self.deps.peers.line = line
 
     def know(self, config: Config) -> None:
         """Takes the config's secrets out of the log, and builds the gateway for its access rules."""
@@ -225,6 +229,7 @@ class _Live:
         store, clock = self.chosen.store, self.deps.clock
         rows |= cooldown_routes(store, clock)
         rows |= explain_routes(self.handle, lambda: self.deps.configs.current.config)
+        rows |= peer_routes(self.deps)
         return rows | state_routes(self.chosen, clock)
 
     async def _status(self, _ask: Ask) -> Answer:

@@ -40,7 +40,13 @@ def status(answers: Sequence[Answer]) -> Answer:
     bodies = _bodies(answers)
     if not bodies:
         return first_bad(answers)
-    return Answer(200, {**bodies[0], "upstreamConnections": _total(bodies, "upstreamConnections")})
+    learned = _once(_rows(bodies, "learned"), ("candidate", "wire"), _joined)
+    return Answer(200, {**bodies[0], "upstreamConnections": _total(bodies, "upstreamConnections"), "learned": learned})
+
+
+def _joined(one: Row, other: Row) -> Row:
+    marks = {str(mark) for row in (one, other) if isinstance(listed := row.get("marks"), list) for mark in listed}
+    return {**one, "marks": [*sorted(marks)]}
 
 
 def _longer(one: Row, other: Row) -> Row:

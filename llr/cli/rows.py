@@ -1,4 +1,4 @@
-"""Rows of the control channel that ask the data plane: what cools down, and where a request would go."""
+"""Rows of the control channel that ask the data plane: what cools down, where a request would go, what is known."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -7,6 +7,9 @@ from llr.base.clock import Clock
 from llr.base.jsonio import JSON, InvalidJSON, dumps, loads
 from llr.config.schema import Config
 from llr.daemon.channel import Answer, Answerer, Ask, problem
+from llr.daemon.serving import PEERS_ABSORB, PEERS_ASK, PEERS_LESSONS, PEERS_NEWS, PEERS_TURNS
+from llr.gateway import peers
+from llr.gateway.deps import Deps
 from llr.routing.cooldowns import CooldownRow, UsageRow, clear_ops, cooldown_rows, reset_ops, usage_rows
 from llr.state.memory import MemoryStore
 from llr.state.store import Store
@@ -96,3 +99,32 @@ def explain_routes(handler: Handler, config: Callable[[], Config]) -> dict[str, 
             return problem(502, "no-explanation", str(exc))
 
     return {"POST /explain": explain}
+
+
+def peer_routes(deps: Deps) -> dict[str, Answerer]:
+    """Returns the rows by which the processes of one gateway ask and tell each other, for processes only."""
+
+    async def ask(ask: Ask) -> Answer:
+        return Answer(200, peers.told(deps, ask.body))
+
+    async def news(ask: Ask) -> Answer:
+        peers.hear(deps, ask.body)
+        return Answer(200)
+
+    async def lessons(_ask: Ask) -> Answer:
+        return Answer(200, peers.lessons(deps))
+
+    async def turns(_ask: Ask) -> Answer:
+        return Answer(200, peers.turns(deps))
+
+    async def absorb(ask: Ask) -> Answer:
+        peers.absorb(deps, ask.body)
+        return Answer(200)
+
+    return {
+        f"POST {PEERS_ASK}": ask,
+        f"POST {PEERS_NEWS}": news,
+        f"GET {PEERS_LESSONS}": lessons,
+        f"GET {PEERS_TURNS}": turns,
+        f"POST {PEERS_ABSORB}": absorb,
+    }

@@ -7,19 +7,31 @@ import time
 from collections.abc import Sequence
 
 from llr.daemon import respawn, workers
+from llr.daemon.channel import Answer, Ask
 from llr.daemon.log import Log
 from llr.daemon.resume import Plan
+from llr.daemon.serving import PEERS_ABSORB, PEERS_LESSONS
 from llr.daemon.source import Source
-from llr.daemon.workers import Worker
+from llr.daemon.workers import Between, Worker
 from llr.net.server import Server, serve
 from llr.wire.http import Request, Response
 
 
 class Crew:
-    """Workers on the same sockets. While none can be started for long, clients are told with a 503."""
+    """Workers on the same sockets. While none can be started for long, clients are told with a 503.
 
-    def __init__(self, plan: Plan, sockets: Sequence[socket.socket], log: Log) -> None:
+    `between` answers what one worker asks of the others; without it nobody does.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        sockets: Sequence[socket.socket],
+        log: Log,
+        between: "Between | None" = None,
+    ) -> None:
         self.workers: list[Worker] = []
+        self._between = between
         self._plan = plan
         self._sockets = sockets
         self._log = log
@@ -67,6 +79,8 @@ class Crew:
         """Counts ready workers in and watches them; the ones that die are started again from `source`."""
         self._source = source
         for worker in fresh:
+            if self._between is not None:
+                worker.serve_beside(self._between)
             self.workers.append(worker)
             self._log.event("worker-ready", pid=worker.pid, version=worker.version)
             task = asyncio.get_running_loop().create_task(self._watch(worker))
@@ -118,7 +132,11 @@ class Crew:
                 return
             if why is None:
                 await self._close_unavailable()
+                survivors = self.ready
                 self.take_on(fresh, source)
+                if survivors:
+                    lessons = await survivors[0].ask(Ask("GET", PEERS_LESSONS))
+                    await pass_on(lessons, fresh)
                 return
             self._log.error("worker-not-ready", reason=why)
 
@@ -132,6 +150,13 @@ class Crew:
         servers, self._unavailable = self._unavailable, []
         for server in servers:
             await server.close()
+
+
+async def pass_on(known: Answer, fresh: Sequence[Worker]) -> None:
+    """Gives fresh workers what another process knows."""
+    if known.status == 200:
+        for worker in fresh:
+            await worker.ask(Ask("POST", PEERS_ABSORB, {}, known.body))
 
 
 async def _say_unavailable(_request: Request) -> Response:

@@ -5,6 +5,7 @@ The end of the line is the end of the process at its other side, in both directi
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 
@@ -26,8 +27,9 @@ class Link:
     def __init__(self, on_note: Callable[[Note], None], answerer: Answerer = _nobody) -> None:
         self._on_note = on_note
         self._answerer = answerer
-        self._waiting: dict[int, asyncio.Future[Answer]] = {}
-        self._last = 0
+        self._waiting: dict[int, tuple[asyncio.Future[Answer], Note]] = {}
+        # Not from 1: an answer to an earlier image of this process must never be taken for one to this.
+        self._last = time.time_ns()
         self._tasks: set[asyncio.Task[None]] = set()
         self._writer: asyncio.StreamWriter | None = None
         self.closed = asyncio.Event()
@@ -49,9 +51,10 @@ class Link:
         self._last += 1
         number = self._last
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = future
         query: JSON = dict(ask.query)
-        await self._send({"ask": number, "method": ask.method, "path": ask.path, "query": query, "body": ask.body})
+        message: Note = {"ask": number, "method": ask.method, "path": ask.path, "query": query, "body": ask.body}
+        self._waiting[number] = future, message
+        await self._send(message)
         try:
             async with asyncio.timeout(timeout_s):
                 return await future
@@ -63,6 +66,13 @@ class Link:
     async def note(self, note: Note) -> None:
         """Says something that needs no answer."""
         await self._send(note)
+
+    async def take_over(self) -> None:
+        """Goes on with a line of an earlier image of this process: what that one had not answered is asked again."""
+        if self._writer is not None:
+            # It may have been cut off in the middle of a line.
+            self._writer.write(b"\n")
+        await self._send({"again": True})
 
     def close(self) -> None:
         """Closes the line."""
@@ -85,7 +95,7 @@ class Link:
             pass
         finally:
             self.closed.set()
-            for future in self._waiting.values():
+            for future, _ in self._waiting.values():
                 if not future.done():
                     future.set_result(problem(503, "worker-gone", "The worker process is gone."))
             self.close()
@@ -100,9 +110,12 @@ class Link:
         if "ask" in message:
             self._keep(self._reply(message))
         elif "answer" in message:
-            future = self._waiting.get(int(str(message["answer"])))
-            if future is not None and not future.done():
-                future.set_result(Answer(int(str(message.get("status", 500))), message.get("body")))
+            waiting = self._waiting.get(int(str(message["answer"])))
+            if waiting is not None and not waiting[0].done():
+                waiting[0].set_result(Answer(int(str(message.get("status", 500))), message.get("body")))
+        elif "again" in message:
+            for _, asked in list(self._waiting.values()):
+                self._keep(self._send(asked))
         else:
             self._on_note(message)
 

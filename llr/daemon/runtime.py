@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+from collections.abc import Sequence
 
 from llr import __version__
 from llr.base.jsonio import JSON
@@ -10,8 +11,31 @@ from llr.daemon import channel, signals
 from llr.daemon.channel import Answer, Ask
 from llr.daemon.link import Link
 from llr.daemon.log import Log
-from llr.daemon.serving import RELEASE, Build, Serving, settle
-from llr.daemon.workers import LINK_FD
+from llr.daemon.serving import PEERS_ASK, PEERS_NEWS, PEERS_TURNS, RELEASE, Build, Serving, settle
+from llr.daemon.workers import ASK_TIMEOUT_S, LINK_FD, PEERS_TIMEOUT_S
+
+
+class _Others:
+    """The line to the other workers: the parent passes questions and news on."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._tasks: set[asyncio.Task[Answer]] = set()
+
+    async def ask(self, question: JSON) -> Sequence[JSON]:
+        """Returns what each of the others answers; who does not answer in time is left out."""
+        reply = await self._pass(PEERS_ASK, question)
+        return reply.body if reply.status == 200 and isinstance(reply.body, list) else ()
+
+    def tell(self, news: JSON) -> None:
+        """Tells all the others, without waiting."""
+        task = asyncio.get_running_loop().create_task(self._pass(PEERS_NEWS, news))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _pass(self, path: str, body: JSON) -> Answer:
+        # The parent waits for the others; a moment more is for its own answer.
+        return await self._link.ask(Ask("POST", path, {}, body), timeout_s=PEERS_TIMEOUT_S + 0.5)
 
 
 class _Runtime:
@@ -61,7 +85,9 @@ async def run_worker(build: Build, sockets: list[socket.socket], log: Log, link_
     line.set_inheritable(False)
     await link.open(line)
     try:
-        serving = await Serving.start(await build(), sockets)
+        app = await build()
+        app.join(_Others(link))
+        serving = await Serving.start(app, sockets)
     except Exception as exc:
         await link.note({"failed": str(exc) or type(exc).__name__})
         raise
@@ -79,6 +105,10 @@ async def run_worker(build: Build, sockets: list[socket.socket], log: Log, link_
     last = await channel.answer(serving.app.routes, Ask("POST", RELEASE))
     if last.status == 200:
         await link.note({"state": last.body})
+    turns = await channel.answer(serving.app.routes, Ask("GET", PEERS_TURNS))
+    if turns.status == 200:
+        # Until an heir has them, this process is asked for them.
+        await link.ask(Ask("POST", PEERS_TURNS, {}, turns.body), timeout_s=ASK_TIMEOUT_S)
     await serving.close()
     parent_gone.cancel()
     asked.cancel()

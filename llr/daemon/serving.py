@@ -4,6 +4,7 @@ import asyncio
 import gc
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from llr.base.records import dataclass, field
 from llr.daemon.channel import Answerer
@@ -11,9 +12,23 @@ from llr.net.limits import ServerLimits
 from llr.net.server import Server, serve
 from llr.wire.http import Handler
 
+if TYPE_CHECKING:
+    from llr.gateway.deps import Line
+
 # Rows that pass routing state on at a hand-over; for processes only, not for the owner.
 RELEASE = "/state/release"
 ABSORB = "/state/absorb"
+# Rows by which processes of one gateway ask and tell each other, and pass on what they know when they end.
+PEERS_ASK = "/peers/ask"
+PEERS_NEWS = "/peers/news"
+PEERS_LESSONS = "/peers/lessons"
+PEERS_TURNS = "/peers/turns"
+PEERS_ABSORB = "/peers/absorb"
+PRIVATE = frozenset((RELEASE, ABSORB, PEERS_ASK, PEERS_NEWS, PEERS_LESSONS, PEERS_TURNS, PEERS_ABSORB))
+
+
+def _alone(_line: "Line") -> None:
+    """Has nothing to ask others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +36,8 @@ class App:
     """What a composition root builds. `routes` are rows of the control channel; `aclose` gives everything back.
 
     `routes` holds at least `GET /status` (a JSON object) and `POST /reload`. Where state must pass from process to
-    process, it also holds RELEASE (state is kept for others no more; the answer is all of it) and ABSORB.
+    process, it also holds RELEASE (state is kept for others no more; the answer is all of it) and ABSORB. `join` is
+    given the line to the other workers, whose questions come by the PEERS rows.
     """
 
     handler: Handler
@@ -29,6 +45,7 @@ class App:
     limits: ServerLimits
     drain_s: float = 30.0
     routes: Mapping[str, Answerer] = field(default_factory=dict)
+    join: "Callable[[Line], None]" = _alone
 
 
 Build = Callable[[], Awaitable[App]]

@@ -15,14 +15,26 @@ from llr.base.jsonio import JSON
 from llr.base.records import dataclass
 from llr.daemon import channel, instance, resume, signals, spawn, workers
 from llr.daemon.channel import Answer, Ask, Endpoint
-from llr.daemon.crew import Crew
+from llr.daemon.crew import Crew, pass_on
 from llr.daemon.instance import Lock
 from llr.daemon.log import Log
 from llr.daemon.resume import Kept, Plan
 from llr.daemon.runtime import process_facts
-from llr.daemon.serving import ABSORB, RELEASE, App, Build, Serving, settle
+from llr.daemon.serving import (
+    ABSORB,
+    PEERS_ASK,
+    PEERS_LESSONS,
+    PEERS_NEWS,
+    PEERS_TURNS,
+    PRIVATE,
+    RELEASE,
+    App,
+    Build,
+    Serving,
+    settle,
+)
 from llr.daemon.source import Source, identity, newest
-from llr.daemon.workers import Worker
+from llr.daemon.workers import PEERS_TIMEOUT_S, Worker
 from llr.net.limits import ServerLimits
 from llr.net.server import Server, serve
 
@@ -65,7 +77,7 @@ class Supervisor:
         self.source = source
         self.log = log
         self.local: Serving | None = None
-        self.crew = Crew(plan, hold.sockets, log)
+        self.crew = Crew(plan, hold.sockets, log, self._between)
         self._build = build
         self._merges = merges or {}
         # Sources of earlier hand-overs: this very process may still import from one of them.
@@ -227,7 +239,15 @@ class Supervisor:
         return channel.problem(500, "hand-over-failed", text)
 
     async def _pass_state(self, old: Sequence[Worker], serving: Serving | None, fresh: Sequence[Worker]) -> None:
-        """Has the old processes keep state for others no more, and gives what they know to the new ones."""
+        """Has the old processes keep state for others no more, and gives what they know to the new ones.
+
+        Turns stay where they are until their process ends: until then it is asked for them.
+        """
+        lessons = Ask("GET", PEERS_LESSONS)
+        if old:
+            await pass_on(await old[0].ask(lessons), fresh)
+        elif serving is not None:
+            await pass_on(await channel.answer(serving.app.routes, lessons), fresh)
         ask = Ask("POST", RELEASE)
         answers = [await worker.ask(ask) for worker in old]
         if serving is not None:
@@ -249,6 +269,8 @@ class Supervisor:
         await asyncio.gather(*drains)
         if serving is not None:
             await self._pass_state((), serving, self.crew.workers)
+            turns = await channel.answer(serving.app.routes, Ask("GET", PEERS_TURNS))
+            await pass_on(turns, self.crew.ready[:1])
             await serving.close()
             self._draining.remove(serving)
         for worker in old:
@@ -329,7 +351,7 @@ class Supervisor:
                 return await self._pass_on(ask)
 
     async def _pass_on(self, ask: Ask) -> Answer:
-        if ask.path in (RELEASE, ABSORB):
+        if ask.path in PRIVATE:
             return channel.problem(404, "not-found", f"The control channel has no {ask.path}.")
         if self.local is not None:
             return await channel.answer(self.local.app.routes, ask)
@@ -338,6 +360,21 @@ class Supervisor:
             return channel.problem(503, "no-worker", "No worker process is ready.")
         answers = await asyncio.gather(*(worker.ask(ask) for worker in ready))
         return self._merges.get(ask.key, first_bad)(answers)
+
+    async def _between(self, asker: Worker, ask: Ask) -> Answer:
+        """Returns what each of the other processes answers to one worker; what it leaves behind goes to one of them."""
+        if ask.path == PEERS_TURNS:
+            heirs = [one for one in self.crew.ready if one is not asker]
+            await pass_on(Answer(200, ask.body), heirs[asker.pid % len(heirs) :][:1] if heirs else ())
+            return Answer(200)
+        if ask.path not in (PEERS_ASK, PEERS_NEWS):
+            return channel.problem(404, "not-found", f"Workers do not ask each other for {ask.path}.")
+        others = [one for one in (*self.crew.workers, *self._retiring) if one is not asker and one.is_ready]
+        answers = await asyncio.gather(
+            *(other.ask(ask, PEERS_TIMEOUT_S) for other in others),
+            *(channel.answer(serving.app.routes, ask) for serving in self._draining),
+        )
+        return Answer(200, [reply.body for reply in answers if reply.status == 200])
 
     async def _status(self) -> Answer:
         if self.local is not None:

@@ -6,7 +6,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from llr.base.jsonio import JSON
 from llr.daemon.channel import Answer, Ask
@@ -16,8 +17,14 @@ from llr.daemon.spawn import spawn
 
 LINK_FD = "LLM_ROUTER_LINK_FD"
 ASK_TIMEOUT_S = 20.0
+# A client waits while workers ask each other.
+PEERS_TIMEOUT_S = 2.0
 _REAP_STEP_S = 0.01
 _REAP_STEPS = 500
+
+
+# Answers what one worker asks of the others.
+Between: TypeAlias = "Callable[[Worker, Ask], Awaitable[Answer]]"
 
 
 class Worker:
@@ -30,10 +37,11 @@ class Worker:
         self.started_at = time.time()
         self.failure = ""
         self.state: JSON = None
+        self._between: asyncio.Future[Between] = asyncio.get_running_loop().create_future()
         self.retiring = False
         self.ready = asyncio.Event()
         self._child = child
-        self._link = Link(self._note)
+        self._link = Link(self._note, self._asked)
 
     @property
     def gone(self) -> asyncio.Event:
@@ -48,6 +56,19 @@ class Worker:
     async def open(self) -> None:
         """Starts listening to the worker. The link works on a copy: `sock` stays for a hand-over by exec."""
         await self._link.open(self.sock.dup())
+
+    async def take_over(self) -> None:
+        """Starts listening to a worker of an earlier image of this process."""
+        await self.open()
+        await self._link.take_over()
+
+    def serve_beside(self, between: Between) -> None:
+        """Lets it ask the other workers, through `between`; until then its questions wait."""
+        if not self._between.done():
+            self._between.set_result(between)
+
+    async def _asked(self, ask: Ask) -> Answer:
+        return await (await asyncio.shield(self._between))(self, ask)
 
     def _note(self, note: Note) -> None:
         if "failed" in note:
@@ -140,5 +161,5 @@ async def adopt(pid: int, fd: int, version: str) -> Worker:
     worker = Worker(pid, sock)
     worker.version = version
     worker.ready.set()
-    await worker.open()
+    await worker.take_over()
     return worker

@@ -18,6 +18,7 @@ from llr.gateway.deps import Deps
 from llr.gateway.exchange import Committed, Exchange, Refused
 from llr.gateway.history import final_response, remember
 from llr.gateway.observe import Finished, ignore
+from llr.gateway.peers import calibrate
 from llr.gateway.pings import SILENCE_S, Pinger
 from llr.gateway.relay import EventBody, RawBody
 from llr.gateway.respond import STREAM_HEADERS, fault_response, relayed_headers, translated_headers, with_request_id
@@ -87,10 +88,10 @@ class Books:
 
     def _calibrate(self, done: Committed, usage: Usage | None) -> None:
         """Compares what a translated request really took with what we would have guessed, now and then."""
-        meta, calibration = done.sent.meta, self.deps.calibration
+        meta = done.sent.meta
         counted = input_tokens_of(usage)
-        if meta is not None and counted and calibration.wants(done.candidate.ref):
-            calibration.note(done.candidate.ref, estimate_request(meta.request), counted)
+        if meta is not None and counted and self.deps.calibration.wants(done.candidate.ref):
+            calibrate(self.deps, done.candidate.ref, estimate_request(meta.request), counted)
 
     async def _blame(self, done: Committed, fault: Fault) -> None:
         """A stream that broke after it was committed counts against its candidate as if it had broken before."""

@@ -19,7 +19,7 @@ from llr.gateway.counting import count_tokens
 from llr.gateway.deps import Deps, Live
 from llr.gateway.exchange import Exchange
 from llr.gateway.explaining import explained
-from llr.gateway.history import expanded, owned, stored_answer
+from llr.gateway.history import expanded, not_found, stored_answer
 from llr.gateway.intake import need_of, read_call
 from llr.gateway.models import (
     discovered_models,
@@ -31,9 +31,10 @@ from llr.gateway.models import (
     shape_for,
 )
 from llr.gateway.observe import Started, ignore
+from llr.gateway.peers import forget, look_up
 from llr.gateway.respond import JSON_HEADERS, fault_response, with_request_id
 from llr.gateway.routes import Access, Action, Match, allowed, client_of, find, normal_path
-from llr.gateway.stored import issuer_of, stored_call
+from llr.gateway.stored import stored_call
 from llr.routing.plan import Need
 from llr.routing.route import Kind
 from llr.wire.http import RawHeaders, Request, Response
@@ -164,21 +165,24 @@ class Gateway:
     async def _generate(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
         call = await read_call(match, request, live, self._deps, request_id)
         previous = call.payload.value.get("previous_response_id") if call.client is FormatId.RESPONSES else None
-        entry = self._deps.history.get(owned(call.owner, previous), call.started_at) if previous else None
-        if entry is not None:
-            return await self._answered(expanded(call, entry), None, live)
-        return await self._answered(call, previous, live)
+        if not previous:
+            return await self._answered(call, "", live)
+        known = await look_up(self._deps, previous, call.owner)
+        if known.foreign:
+            return fault_response(not_found(previous).fault, call.client, call.context())
+        if known.turn is not None:
+            call = expanded(call, known.turn)
+        return await self._answered(call, known.issuer, live)
 
     async def _stored(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
         call = await read_call(match, request, live, self._deps, request_id)
         response_id = match.rest.partition("/")[0]
-        key = owned(call.owner, response_id)
-        entry = self._deps.history.get(key, call.started_at)
-        kept = stored_answer(request.method, match.rest, entry) if entry is not None else None
+        known = await look_up(self._deps, response_id, call.owner)
+        kept = stored_answer(request.method, match.rest, known.turn) if known.turn is not None else None
         if kept is None:
-            return await self._answered(stored_call(call, match.rest, self._deps), None, live)
-        if request.method == "DELETE" and key is not None:
-            self._deps.history.drop(key)
+            return await self._answered(stored_call(call, match.rest, known.issuer), "", live)
+        if request.method == "DELETE":
+            await forget(self._deps, response_id, call.owner)
         return _json(kept, request_id, FormatId.RESPONSES)
 
     async def _count(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
@@ -189,13 +193,12 @@ class Gateway:
         call = await read_call(match, request, live, self._deps, request_id)
         return await explained(call, live, self._deps)
 
-    async def _answered(self, call: Call, previous: object, live: Live) -> Response:
+    async def _answered(self, call: Call, first: str, live: Live) -> Response:
         deps = self._deps
         try:
             kind = Kind.NATIVE if call.action in _NATIVE else Kind.GENERATE
             route = live.route(call.model, call.client, kind)
             need = need_of(call, route)
-            first = issuer_of(deps, previous, call.owner) if previous else ""
         except GatewayError as exc:
             return fault_response(exc.fault, call.client, call.context())
         if deps.observe is not ignore and not deps.failures_only:

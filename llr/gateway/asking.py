@@ -14,6 +14,7 @@ from llr.gateway import convert, pausing
 from llr.gateway.attempt import Answer, Events, Failure, Pace, Question, Verbatim, Whole, attempt, broken
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps, Live
+from llr.gateway.peers import learn
 from llr.gateway.routes import GENERATIONS
 from llr.gateway.unsaid import unsaid
 from llr.ir.events import Event
@@ -140,7 +141,7 @@ class Asker:
         answer = await self._timed(self._question(candidate, mended, auth))
         if isinstance(answer, Failure):
             return failure
-        if self._deps.learned.add(candidate.ref, candidate.wire, lesson):
+        if learn(self._deps, candidate.ref, candidate.wire, lesson):
             log.warning("%s refused a request (%s); from now on: %s", candidate.ref, failure.fault.message, lesson)
         return answer
 

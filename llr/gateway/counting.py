@@ -19,6 +19,7 @@ from llr.gateway.asking import timeouts_for
 from llr.gateway.attempt import Question, Whole, attempt
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps, Live
+from llr.gateway.peers import learn
 from llr.gateway.respond import JSON_HEADERS, with_request_id
 from llr.ir.request import ChatRequest
 from llr.providers.urls import Call as Asked
@@ -93,7 +94,7 @@ async def _native(call: Call, candidate: Candidate, counter: Counter, live: Live
         return 0
     if not isinstance(found, Whole):
         if getattr(found, "status", None) in _MISSING:
-            deps.learned.add(candidate.ref, call.client, _NO_COUNTER)
+            learn(deps, candidate.ref, call.client, _NO_COUNTER)
         else:
             source = getattr(found, "source", None)
             if source is not None:

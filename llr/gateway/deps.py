@@ -1,12 +1,13 @@
 """What a gateway needs from outside, and what it derives from one configuration, built once per configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from random import Random
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from llr.base.clock import Clock
 from llr.base.ids import IdSource
+from llr.base.jsonio import JSON
 from llr.base.names import FormatId
 from llr.base.records import dataclass, field
 from llr.config.schema import Config, Settings
@@ -24,6 +25,25 @@ from llr.wire.http import Timeouts, Transport
 # Names a config knows, in every spelling with blanks around them: no more than these are remembered.
 _MOST_ROUTES = 10_000
 _NO_ENV: Mapping[str, str] = MappingProxyType({})
+
+
+class Line(Protocol):
+    """The way to the other processes of this gateway."""
+
+    async def ask(self, question: JSON) -> Sequence[JSON]:
+        """Returns what each of the others answers; who does not answer in time is left out."""
+
+    def tell(self, news: JSON) -> None:
+        """Tells all the others, without waiting."""
+
+
+class Peers:
+    """The other processes: none as long as there is no line to them."""
+
+    __slots__ = ("line",)
+
+    def __init__(self, line: Line | None = None) -> None:
+        self.line = line
 
 
 class Live:
@@ -110,4 +130,5 @@ class Deps:
     calibration: Calibration = field(default_factory=Calibration)
     history: History = field(default_factory=History)
     recovered: dict[str, float] = field(default_factory=dict)
+    peers: Peers = field(default_factory=Peers)
     memo: dict[str, Any] = field(default_factory=dict)

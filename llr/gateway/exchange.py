@@ -20,6 +20,7 @@ from llr.gateway.hold import Hold
 from llr.gateway.learned import CHAT_ONLY
 from llr.gateway.observe import Attempted, ignore
 from llr.gateway.pausing import More
+from llr.gateway.peers import learn
 from llr.gateway.routes import GENERATIONS
 from llr.ir.loss import Loss, LossLevel
 from llr.routing.affinity import pin_ops
@@ -213,7 +214,7 @@ class Exchange:
             second, sent_as_chat = await self._asker.answer_of(chat)
             if not isinstance(second, Failure):
                 answer, sent, asked.candidate = second, sent_as_chat, chat
-                if self._deps.learned.add(chat.ref, refused, CHAT_ONLY):
+                if learn(self._deps, chat.ref, refused, CHAT_ONLY):
                     log.warning("%s has no %s endpoint; from now on it is asked in Chat", chat.ref, refused.value)
         try:
             return await self._judged(asked, answer, sent, hold)

@@ -55,6 +55,10 @@ class History:
         self._entries[key] = entry
         return entry
 
+    def all(self) -> tuple[tuple[str, Entry], ...]:
+        """Returns every turn with its key, the least recently used first."""
+        return tuple(self._entries.items())
+
     def drop(self, key: str) -> None:
         """Forgets a turn."""
         entry = self._entries.pop(key, None)

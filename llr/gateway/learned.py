@@ -70,6 +70,16 @@ class Calibration:
             del self._ratios[next(iter(self._ratios))]
         self._ratios[ref] = ratio if known is None else known + (ratio - known) * 0.2
 
+    def all(self) -> Mapping[str, float]:
+        """Returns the ratio of every model."""
+        return dict(self._ratios)
+
+    def take_over(self, ratios: Mapping[str, float]) -> None:
+        """Takes what another process learned for models this one knows nothing of."""
+        for ref, ratio in ratios.items():
+            if ref not in self._ratios and len(self._ratios) < 1000:
+                self._ratios[ref] = ratio
+
     def corrected(self, ref: str, estimated: int) -> int:
         """Returns an estimate in this model's own tokens, at least 1."""
         return max(1, round(estimated * self._ratios.get(ref, 1.0)))

@@ -7,7 +7,6 @@ from llr.base.names import FormatId
 from llr.base.records import replace
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps
-from llr.gateway.history import not_found
 from llr.gateway.watch import first_object
 
 _KEPT = 10_000
@@ -31,24 +30,16 @@ def note_stream(deps: Deps, held: bytes, ref: str, owner: str) -> None:
         note_issuer(deps, response.get("id"), ref, owner)
 
 
-def issuer_of(deps: Deps, response_id: Any, owner: str) -> str:
-    """Returns the candidate that issued an id, "" when unknown.
-
-    Raises `GatewayError` for an id that was issued to somebody else: the provider, who knows only us, would tell.
-    """
-    issued: dict[str, tuple[str, str]] = deps.memo.get("issued", {})
-    ref, holder = issued.get(response_id, ("", owner)) if isinstance(response_id, str) else ("", owner)
-    if holder != owner:
-        raise not_found(response_id)
-    return ref
+def issuers(deps: Deps) -> dict[str, tuple[str, str]]:
+    """Returns the candidate and the owner of every id that is remembered."""
+    found: dict[str, tuple[str, str]] = deps.memo.get("issued", {})
+    return found
 
 
-def stored_call(call: Call, rest: str, deps: Deps) -> Call:
-    """Returns a call about a stored response, addressed to its issuer. Raises `GatewayError(NOT_FOUND)`."""
-    response_id = rest.partition("/")[0]
-    issued: dict[str, tuple[str, str]] = deps.memo.get("issued", {})
-    ref, holder = issued.get(response_id, ("", ""))
-    if not ref or holder != call.owner:
+def stored_call(call: Call, rest: str, issuer: str) -> Call:
+    """Returns a call about a stored response, addressed to its issuer. Raises `GatewayError(NOT_FOUND)` without one."""
+    if not issuer:
+        response_id = rest.partition("/")[0]
         text = f"Response with id '{response_id[:120]}' not found: it was not issued through this gateway by a provider"
         raise fail(ErrorKind.NOT_FOUND, text, param="id")
-    return replace(call, model=ref, client=FormatId.RESPONSES, model_in_body=False, no_fallback=True, stream=False)
+    return replace(call, model=issuer, client=FormatId.RESPONSES, model_in_body=False, no_fallback=True, stream=False)

@@ -37,7 +37,8 @@ class Source:
         """Raises `GatewayError(UPSTREAM_INVALID)` for a content coding that cannot be undone."""
         self.inbound = inbound
         # Most answers are not packed; they pay for one look at their first bytes.
-        self._unpacker = Unpacker(inbound.headers) if b"content-encoding" in inbound.headers else None
+        unpacker = Unpacker(inbound.headers) if b"content-encoding" in inbound.headers else None
+        self._unpacker = None if unpacker is None or unpacker.idle else unpacker
         self._first = True
         self._chunks = inbound.chunks()
         self._pieces: Iterator[bytes] | None = None

@@ -1,11 +1,15 @@
 import shutil
+import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.life import SOURCE, Life, living
+from tests.cli.providers import Providers
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -32,6 +36,21 @@ def archived(pyz: Path, home: Path) -> Iterator[Life]:
         yield found
 
 
+@pytest.fixture(scope="session")
+def redis_pyz(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Returns a freshly built archive that carries the `redis` package."""
+    path = tmp_path_factory.mktemp("redis-pyz") / "llr.pyz"
+    command = [sys.executable, str(ROOT / "build_zipapp.py"), "--with", "redis", "--output", str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+    return path
+
+
+@pytest.fixture
+def with_redis(redis_pyz: Path, home: Path) -> Iterator[Life]:
+    with living(archive_command(redis_pyz, home), home) as found:
+        yield found
+
+
 @pytest.fixture
 def sourced(home: Path) -> Iterator[Life]:
     with living(SOURCE, home) as found:
@@ -44,3 +63,15 @@ def archive_command(pyz: Path, home: Path) -> tuple[str, ...]:
     copy.parent.mkdir()
     shutil.copy(pyz, copy)
     return (sys.executable, "-I", "-S", str(copy))
+
+
+@pytest.fixture
+def providers() -> Iterator[Providers]:
+    made = Providers()
+    thread = threading.Thread(target=made.server.serve_forever)
+    thread.start()
+    yield made
+    made.open.set()
+    made.server.shutdown()
+    made.server.server_close()
+    thread.join(10)

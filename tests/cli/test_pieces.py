@@ -139,8 +139,10 @@ def test_answers_of_workers_become_one() -> None:
         "cleared": 2,
         "ref": "a",
     }
-    facts = [told(demo=True, upstreamConnections=1), told(demo=True, upstreamConnections=2)]
-    assert MERGES["GET /status"](facts).body == {"demo": True, "upstreamConnections": 3}
+    lessons: list[JSON] = [{"candidate": "a/m", "wire": "w", "marks": [mark]} for mark in ("y", "x")]
+    facts = [told(demo=True, upstreamConnections=n, learned=[lesson]) for n, lesson in enumerate(lessons, 1)]
+    joined: JSON = {"candidate": "a/m", "wire": "w", "marks": ["x", "y"]}
+    assert MERGES["GET /status"](facts).body == {"demo": True, "upstreamConnections": 3, "learned": [joined]}
     gone = problem(503, "worker-gone", "x")
     assert all(merge([gone, gone]) == gone for merge in MERGES.values())
 

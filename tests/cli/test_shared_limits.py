@@ -1,4 +1,7 @@
-"""Workers of one gateway share limits and slots: as many requests pass as may, and a killed worker keeps no slot."""
+"""Workers of one gateway share limits and slots: as many requests pass as may, and a killed worker keeps no slot.
+
+All of it in the built archives: the one with SQLite as everybody has it, the one that carries `redis` for Redis.
+"""
 
 import asyncio
 import json
@@ -9,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,18 +23,12 @@ from llr.routing.limits import LEASE_S
 from llr.state.opening import open_store, sqlite_path
 from llr.state.store import Store
 from tests.cli.life import Life
+from tests.cli.providers import ANSWER
 from tests.state.test_conformance import free_port, redis_server
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 
 CONNECTIONS, EACH, LIMIT = 200, 25, 500
-ANSWER = json.dumps(
-    {
-        "id": "c1",
-        "object": "chat.completion",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}],
-    }
-).encode()
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(ANSWER)
 BODY = json.dumps({"model": "p/m", "messages": [{"role": "user", "content": "hi"}]}).encode()
 REQUEST = (
@@ -71,9 +69,22 @@ async def read_message(reader: asyncio.StreamReader) -> bytes:
     return head
 
 
+@dataclass(frozen=True)
+class Shared:
+    """A backend several processes can share, its address, and the archive that has it."""
+
+    backend: str
+    url: str
+    life: Life
+
+    def opened(self) -> Store:
+        return open_store(self.backend, path=sqlite_path(str(self.life.home / "state.json")), url=self.url)
+
+
 @asynccontextmanager
-async def upstream(life: Life, limits: dict[str, Any], backend: str, url: str) -> AsyncIterator[Upstream]:
+async def upstream(shared: Shared, limits: dict[str, Any]) -> AsyncIterator[Upstream]:
     """Gives a provider and points the life's config and state at it."""
+    life = shared.life
     made = Upstream()
     server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -81,9 +92,9 @@ async def upstream(life: Life, limits: dict[str, Any], backend: str, url: str) -
     config = life.home / ".llm-router.json"
     config.write_text(json.dumps({"version": 2, "providers": [{**entry, **limits}]}))
     life.env |= {
-        "LLM_ROUTER_STATE_BACKEND": backend,
+        "LLM_ROUTER_STATE_BACKEND": shared.backend,
         "LLM_ROUTER_STATE_FILE_PATH": str(life.home / "state.json"),
-        "LLM_ROUTER_STATE_URL": url,
+        "LLM_ROUTER_STATE_URL": shared.url,
     }
     try:
         yield made
@@ -112,36 +123,31 @@ async def client(address: tuple[str, int], requests: int, seen: Counter[str]) ->
 
 
 @pytest.fixture(params=["sqlite", pytest.param("redis", marks=pytest.mark.needs("redis-server"))])
-def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, str]]:
-    """A backend several processes can share, and its address."""
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shared]:
     if request.param == "sqlite":
-        yield "sqlite", ""
+        yield Shared("sqlite", "", request.getfixturevalue("archived"))
         return
     port = free_port()
     with redis_server(port, tmp_path):
-        yield "redis", f"redis://127.0.0.1:{port}/0"
+        yield Shared("redis", f"redis://127.0.0.1:{port}/0", request.getfixturevalue("with_redis"))
 
 
-def opened(life: Life, shared: tuple[str, str]) -> Store:
-    return open_store(shared[0], path=sqlite_path(str(life.home / "state.json")), url=shared[1])
-
-
-async def test_exactly_as_many_pass_as_may(sourced: Life, shared: tuple[str, str]) -> None:
+async def test_exactly_as_many_pass_as_may(shared: Shared) -> None:
     bucket = {"id": "b", "models": ["all"], "requests": LIMIT, "window": {"unit": "month", "size": 12}}
-    async with upstream(sourced, {"rateLimits": [bucket]}, *shared) as provider:
+    async with upstream(shared, {"rateLimits": [bucket]}) as provider:
         provider.open.set()
-        gateway = await asyncio.to_thread(sourced.start, "--workers=4")
+        gateway = await asyncio.to_thread(shared.life.start, "--workers=4")
         seen: Counter[str] = Counter()
         await asyncio.gather(*(client(gateway.address, EACH, seen) for _ in range(CONNECTIONS)))
         assert seen == {"200": LIMIT, "429": CONNECTIONS * EACH - LIMIT}
         assert provider.asked == LIMIT
 
 
-async def test_a_killed_worker_loses_its_own_requests_and_keeps_no_slot(sourced: Life, shared: tuple[str, str]) -> None:
+async def test_a_killed_worker_loses_its_own_requests_and_keeps_no_slot(shared: Shared) -> None:
     slots = 16
-    async with upstream(sourced, {"metadata": {"llr": {"maxConcurrency": slots}}}, *shared) as provider:
-        gateway = await asyncio.to_thread(sourced.start, "--workers=4")
-        status = await asyncio.to_thread(sourced.json, "status")
+    async with upstream(shared, {"metadata": {"llr": {"maxConcurrency": slots}}}) as provider:
+        gateway = await asyncio.to_thread(shared.life.start, "--workers=4")
+        status = await asyncio.to_thread(shared.life.json, "status")
         workers = [row["pid"] for row in status["data"]["processes"]]
         seen: Counter[str] = Counter()
         crowd = [asyncio.ensure_future(client(gateway.address, 1, seen)) for _ in range(60)]
@@ -150,7 +156,7 @@ async def test_a_killed_worker_loses_its_own_requests_and_keeps_no_slot(sourced:
         for turned_away in islice(asyncio.as_completed(crowd), 60 - slots):
             await turned_away
         assert seen == {"429": 60 - slots}
-        store = opened(sourced, shared)
+        store = shared.opened()
         assert (await store.everything(now=time.time())).leases == {"slot:provider:p": slots}
         busiest = max(workers, key=lambda pid: len(os.listdir(f"/proc/{pid}/fd")))
         os.kill(busiest, signal.SIGKILL)
@@ -165,18 +171,27 @@ async def test_a_killed_worker_loses_its_own_requests_and_keeps_no_slot(sourced:
         assert after.leases == {"slot:provider:p": seen["lost"]}
         assert (await store.everything(now=time.time() + LEASE_S + 1)).leases == {}
         await store.aclose()
+        # The dead one is replaced: as many as before, and all of them answer.
+        await asyncio.to_thread(gateway.wait_for, "worker-ready")
+        status = await asyncio.to_thread(shared.life.json, "status")
+        now = [row["pid"] for row in status["data"]["processes"]]
+        assert (len(now), busiest in now) == (4, False)
+        later: Counter[str] = Counter()
+        await asyncio.gather(*(client(gateway.address, 1, later) for _ in range(slots - seen["lost"])))
+        assert (later["200"], len(later)) == (slots - seen["lost"], min(slots - seen["lost"], 1))
 
 
 @pytest.mark.needs("redis-server")
-async def test_a_dead_redis_costs_no_request_and_is_found_again(sourced: Life, tmp_path: Path) -> None:
+async def test_a_dead_redis_costs_no_request_and_is_found_again(with_redis: Life, tmp_path: Path) -> None:
     port = free_port()
+    shared = Shared("redis", f"redis://127.0.0.1:{port}/0", with_redis)
     bucket = {"id": "b", "models": ["all"], "requests": 100_000, "window": {"unit": "month", "size": 12}}
     limits = {"rateLimits": [bucket], "metadata": {"llr": {"maxConcurrency": 500}}}
-    async with upstream(sourced, limits, "redis", f"redis://127.0.0.1:{port}/0") as provider:
+    async with upstream(shared, limits) as provider:
         provider.open.set()
         seen: Counter[str] = Counter()
         with redis_server(port, tmp_path) as server:
-            gateway = await asyncio.to_thread(sourced.start, "--workers=2")
+            gateway = await asyncio.to_thread(with_redis.start, "--workers=2")
             crowd = [asyncio.ensure_future(client(gateway.address, 30, seen)) for _ in range(20)]
             await provider.reached(100)
             server.kill()

@@ -87,3 +87,54 @@ async def test_noise_is_ignored() -> None:
     right.close()
     await asyncio.wait_for(link.closed.wait(), 5)
     assert seen == [{"note": 1}]
+
+
+async def test_what_an_earlier_image_left_open_is_asked_again() -> None:
+    left, right = socket.socketpair()
+    child = Link(lambda _note: None)
+    heard = asyncio.Event()
+
+    async def never(_ask: Ask) -> Answer:
+        heard.set()
+        return await asyncio.Future[Answer]()
+
+    async def answer(ask: Ask) -> Answer:
+        return Answer(200, ask.body)
+
+    earlier, later = Link(lambda _note: None, never), Link(lambda _note: None, answer)
+    await child.open(right)
+    await earlier.open(left.dup())
+    asked = asyncio.ensure_future(child.ask(Ask("POST", "/peers/ask", {}, "who?"), timeout_s=20))
+    await asyncio.wait_for(heard.wait(), 5)
+    earlier.close()
+    await later.open(left)
+    # An exec may cut a line in two.
+    left.send(b'{"answer": 1, "bo')
+    await later.take_over()
+    assert await asked == Answer(200, "who?")
+    later.close()
+
+
+async def test_no_answer_to_an_earlier_image_is_taken_for_one_to_the_next() -> None:
+    left, right = socket.socketpair()
+    questions = asyncio.Queue[Ask]()
+    free = asyncio.Event()
+
+    async def answer(ask: Ask) -> Answer:
+        questions.put_nowait(ask)
+        if ask.path == "/first":
+            await free.wait()
+        return Answer(200, ask.path)
+
+    child = Link(lambda _note: None, answer)
+    await child.open(right)
+    earlier, later = Link(lambda _note: None), Link(lambda _note: None)
+    await earlier.open(left.dup())
+    first = asyncio.ensure_future(earlier.ask(Ask("GET", "/first"), timeout_s=20))
+    await asyncio.wait_for(questions.get(), 5)
+    earlier.close()
+    await later.open(left)
+    await first
+    free.set()
+    assert (await later.ask(Ask("GET", "/second"), timeout_s=5)).body == "/second"
+    later.close()
