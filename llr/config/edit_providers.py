@@ -11,7 +11,7 @@ from llr.config.document import clone
 from llr.config.edit_models import make_default
 from llr.config.edit_result import Edit
 from llr.config.grammar import Direct, ToAlias, is_provider_id
-from llr.config.keys import PROVIDER, written_name
+from llr.config.keys import PROVIDER, provider_key
 from llr.config.locate import (
     EditError,
     copied,
@@ -65,7 +65,7 @@ def _merge(old: Doc, entry: Mapping[str, JSON]) -> None:
     for key, value in entry.items():
         if key == "id":
             continue
-        name = written_name("provider", key)
+        name = provider_key(key)
         if value is None:
             for spelling in PROVIDER[name].spellings if name is not None else (key,):
                 old.pop(spelling, None)

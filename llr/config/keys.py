@@ -336,6 +336,6 @@ def known(kind: str) -> frozenset[str]:
     return frozenset(spelling for key in keys for spelling in key.spellings)
 
 
-def written_name(kind: str, spelling: str) -> str | None:
-    """Returns the name a key is written under, whichever spelling is given; None for a key this kind does not have."""
-    return next((key.name for key in KEYS[kind].values() if spelling in key.spellings), None)
+def provider_key(spelling: str) -> str | None:
+    """Returns the name a provider's key is written under, whichever spelling is given; None for a key it lacks."""
+    return next((key.name for key in PROVIDER.values() if spelling in key.spellings), None)

@@ -54,15 +54,13 @@ def settings(config: Config | None, env: Mapping[str, str]) -> Settings:
     )
 
 
-def listen_address(
-    config: Config | None, env: Mapping[str, str], *, host: str | None = None, port: int | None = None
-) -> tuple[str, int]:
-    """Returns where to listen: the flags, else `LLM_ROUTER_PORT`, else `metadata.localServer`, else 127.0.0.1:8376."""
+def listen_address(config: Config | None, env: Mapping[str, str]) -> tuple[str, int]:
+    """Returns where to listen: `LLM_ROUTER_PORT`, else `metadata.localServer`, else 127.0.0.1:8376."""
     local = config.local_server if config is not None else None
-    number = port if port is not None else _port(env.get("LLM_ROUTER_PORT"))
+    number = _port(env.get("LLM_ROUTER_PORT"))
     if number is None and local is not None:
         number = local.port
-    return host or (local.host if local is not None else None) or DEFAULT_HOST, _or(number, DEFAULT_PORT)
+    return (local.host if local is not None else None) or DEFAULT_HOST, _or(number, DEFAULT_PORT)
 
 
 def parse_integer(text: str) -> int | None:

@@ -316,12 +316,12 @@ def read_fault(status: int, headers: Headers, body: bytes) -> Fault:
     return classify(said, status, retry_after_s(headers))
 
 
-def stream_fault(value: Any, status: int | None = None) -> Fault:
+def stream_fault(value: Any) -> Fault:
     """Returns the fault an error object inside a 200 stream or answer stands for."""
     said = read_error(value)
     if said is None:
         said = ErrorText(reading.text(value) or "the upstream reported an error without a reason")
-    return classify(said, status)
+    return classify(said, None)
 
 
 def truncated(what: str) -> Fault:

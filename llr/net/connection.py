@@ -175,7 +175,7 @@ class Connection:
         if self.task is not None:
             self.task.cancel()
 
-    def _enter(self, phase: Phase, within_s: float = NEVER) -> None:
+    def _enter(self, phase: Phase, within_s: float) -> None:
         self.phase = phase
         self.deadline = deadline = self._loop.time() + within_s
         self._host.watch.soon(deadline)

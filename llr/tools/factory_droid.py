@@ -23,7 +23,7 @@ from llr.tools.base import (
 )
 from llr.tools.endpoint import normalized
 from llr.tools.levels import DROID_EFFORTS
-from llr.tools.routes import Route, Routes
+from llr.tools.routes import Route
 from llr.tools.settingsjson import parse_object
 
 ID = "factory-droid"
@@ -187,7 +187,7 @@ def _entry_for(ref: str, rows: Iterable[JSON]) -> str | None:
     return None
 
 
-def ref_of(text: str, rows: Iterable[JSON], routes: Routes | None = None) -> str:
+def ref_of(text: str, rows: Iterable[JSON]) -> str:
     """Returns the route an entry id, display name or old id names; other texts as they are."""
     for one in rows:
         if isinstance(one, dict) and managed(one) and text in (one.get("id"), one.get("displayName")):

@@ -131,36 +131,25 @@ def _unpack_one(decoder: Decoder, data: bytes, limit_bytes: int) -> bytes:
 class Unpacker:
     """Undoes the codings of an upstream answer; one that is not packed passes untouched."""
 
-    __slots__ = ("_decoders", "_sniff")
+    __slots__ = ("_decoders",)
 
-    def __init__(self, headers: Headers, *, sniff: bool = True) -> None:
-        """Raises `GatewayError(UPSTREAM_INVALID)` that names a coding this Python cannot undo.
-
-        `sniff` looks for gzip data that no header announces; text never begins like it.
-        """
+    def __init__(self, headers: Headers) -> None:
+        """Raises `GatewayError(UPSTREAM_INVALID)` that names a coding this Python cannot undo."""
         packed = headers.get(b"content-encoding")
-        self._decoders: list[Decoder] = []
-        self._sniff = sniff and packed is None
-        if packed is None:
-            return
+        names = codings(packed.decode("latin-1")) if packed is not None else []
         try:
-            self._decoders = [Decoder(name) for name in reversed(codings(packed.decode("latin-1")))]
+            self._decoders = [Decoder(name) for name in reversed(names)]
         except CannotDecode as exc:
             text = f"the provider answered with Content-Encoding {exc}, which cannot be decoded here"
             raise fail(ErrorKind.UPSTREAM_INVALID, text) from None
-        self._sniff = sniff and not self._decoders
 
     @property
     def idle(self) -> bool:
         """Returns whether bytes pass as they are."""
-        return not self._decoders and not self._sniff
+        return not self._decoders
 
     def feed(self, item: bytes, /) -> Iterator[bytes]:
         """Returns the unpacked pieces of one chunk."""
-        if self._sniff and item:
-            self._sniff = False
-            if item.startswith(GZIP_MAGIC):
-                self._decoders = [Decoder("gzip")]
         if not self._decoders:
             return iter((item,))
         pieces = self._decoders[0].feed(item)

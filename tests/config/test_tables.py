@@ -7,7 +7,7 @@ import pytest
 
 from llr.config.codes import EDIT_CODES, ISSUE_CODES
 from llr.config.environment import config_text, document_from
-from llr.config.keys import KEYS, known, spellings, written_name
+from llr.config.keys import KEYS, known, provider_key, spellings
 
 LLR = Path(__file__).resolve().parent.parent.parent / "llr"
 ELSEWHERE = [LLR / "control" / "configfile.py", LLR / "control" / "validate.py", LLR / "providers" / "windows.py"]
@@ -40,8 +40,8 @@ def test_every_key_is_explained_once(kind: str) -> None:
 
 def test_keys_are_found_by_any_spelling() -> None:
     assert spellings("provider", "apiKey") == ("apiKey", "credential")
-    assert written_name("provider", "credential") == "apiKey"
-    assert written_name("provider", "proxy") is None
+    assert provider_key("credential") == "apiKey"
+    assert provider_key("proxy") is None
     assert "proxy" in known("provider")
 
 

@@ -359,12 +359,13 @@ async def test_codex_hears_an_overflow_as_a_failed_response(kind: str) -> None:
     assert json.loads(last.data)["response"]["error"]["code"] == "context_length_exceeded"
 
 
-async def test_codings_are_undone_and_the_field_is_gone() -> None:
+@pytest.mark.parametrize("announced", [[("content-encoding", "gzip")], [("content-encoding", "identity")], []])
+async def test_codings_are_undone_and_the_field_is_gone(announced: list[tuple[str, str]]) -> None:
     play = Playbook(doc_for(CHAT, "a"))
     packed = gzip.compress(b"".join(CHAT.stream))
     reply = Reply(
         200,
-        [("content-type", "text/event-stream"), ("content-encoding", "gzip"), ("content-length", str(len(packed)))],
+        [("content-type", "text/event-stream"), *announced, ("content-length", str(len(packed)))],
         [packed[:50], packed[50:]],
     )
     play.upstream("a.test").answers(reply)
