@@ -32,9 +32,9 @@ def load_or_make(path: str) -> bytes:
     key = secrets.token_hex(KEY_BYTES).encode("ascii")
     temporary = f"{path}.{os.getpid()}.tmp"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(key + b"\n")
     try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(key + b"\n")
         # link, not rename: of two processes that make a key at once the first one wins.
         os.link(temporary, path)
     except FileExistsError:

@@ -75,9 +75,13 @@ def _save(path: str, book: Book) -> None:
     text = json.dumps({"version": 1, "wired": rows}, indent=2, ensure_ascii=False) + "\n"
     temporary = f"{path}.{os.getpid()}.tmp"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(temporary, path)
+    try:
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(temporary, path)
+    except OSError:
+        os.unlink(temporary)
+        raise
 
 
 def _encode(one: Wired) -> JSON:

@@ -1,5 +1,6 @@
 """The config file on disk: loading, migration, saving, backups, conflicts."""
 
+import errno
 import json
 import os
 import stat
@@ -466,3 +467,17 @@ def test_a_failed_save_leaves_no_temporary_file(path: Path) -> None:
     with pytest.raises(OSError, match="Read-only"):
         save(str(path), {"n": 2}, disk=ReadOnly())
     assert names(path.parent) == {"config.json"}
+
+
+def test_a_full_disk_leaves_nothing_behind(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_text(json.dumps({"version": 2}))
+    before = path.read_bytes()
+
+    def full(_fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        save(str(path), {"version": 2, "defaultModel": "x"})
+    assert names(path.parent) == {path.name}
+    assert path.read_bytes() == before

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import subprocess
@@ -119,3 +120,13 @@ def test_state_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert instance.state_path({}) == str(tmp_path / ".llm-router.runtime.json")
     assert instance.state_path({"LLM_ROUTER_RUNTIME_STATE_PATH": "~/x.json"}) == str(tmp_path / "x.json")
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_source: str, _target: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        instance.write(str(tmp_path / "run.json"), ME)
+    assert list(tmp_path.iterdir()) == []

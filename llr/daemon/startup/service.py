@@ -133,9 +133,13 @@ class ThisMachine:
         """Writes the file whole or not at all."""
         os.makedirs(os.path.dirname(path), exist_ok=True)
         temporary = f"{path}.{os.getpid()}.tmp"
-        with open(temporary, "wb") as file:
-            file.write(data)
-        os.replace(temporary, path)
+        try:
+            with open(temporary, "wb") as file:
+                file.write(data)
+            os.replace(temporary, path)
+        except OSError:
+            self.remove(temporary)
+            raise
 
     def remove(self, path: str) -> None:
         """Removes the file."""
