@@ -36,6 +36,9 @@ PARAMS: tuple[Param, ...] = (
     Param("managed", "Set by a startup service that has no environment.", Kind.BOOL, default=False, hidden=True),
 )
 
+# A start takes a quarter of a second; on a busy machine more.
+_OTHER_START_S = 1.0
+
 Announce = Callable[[Supervisor], Awaitable[None]]
 
 
@@ -128,6 +131,7 @@ def _lock(path: str) -> Lock:
             exit_code=FAILED,
         ) from exc
     if lock is None:
+        running = running or _about_to_serve(path)
         where = f" at {running.origin}" if running is not None else ""
         raise refuse(
             "already-running",
@@ -136,6 +140,16 @@ def _lock(path: str) -> Lock:
             exit_code=FAILED,
         )
     return lock
+
+
+def _about_to_serve(path: str) -> Instance | None:
+    """Returns the gateway that holds the lock; one that is just starting says within moments where it is."""
+    until = time.monotonic() + _OTHER_START_S
+    found = instance.active(path)
+    while found is None and time.monotonic() < until:
+        time.sleep(_OTHER_START_S / 20)
+        found = instance.active(path)
+    return found
 
 
 def _bind(address: Address) -> list[Socket]:
@@ -266,7 +280,9 @@ def _tell_ready(plan: Plan) -> None:
     fd = os.environ.pop(READY_FD, "")
     if fd.isdigit():
         line = f"READY {os.getpid()} {__version__} {plan.instance.origin}\n"
-        os.write(int(fd), line.encode())
+        # Who waited may have gone, killed or with its terminal: no reason not to serve.
+        with suppress(BrokenPipeError):
+            os.write(int(fd), line.encode())
         os.close(int(fd))
     notify(os.environ, f"READY=1\nMAINPID={os.getpid()}")
 

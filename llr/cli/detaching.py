@@ -29,6 +29,13 @@ def launch(words: Sequence[str], env: Mapping[str, str], log_file: str) -> Outco
     done = detach.start(spawn.launcher().command(["start", *words, *own]), env, log_path=log_file, state_path=path)
     if done.running is not None:
         return Outcome(report=Report("Router Started", (Fields("Overview", _rows(done.running)),)), data=facts(done))
+    if done.origin:
+        text = (
+            f"LLM Router serves at {done.origin} (process {done.pid}), but {path} could not be written: "
+            "`llr status` and `llr stop` will not find it."
+        )
+        fix = "Make room on the disk, or name another place: LLM_ROUTER_RUNTIME_STATE_PATH=…"
+        return Outcome(FAILED, data=facts(done), problem=Problem("state-not-written", text, fix))
     if done.code is None:
         text = f"LLM Router was not ready within {detach.READY_S:g} s; process {done.pid} is left running."
     else:
@@ -52,8 +59,8 @@ def facts(done: detach.Detached) -> dict[str, JSON]:
     running = done.running
     return {
         "pid": done.pid,
-        "ready": running is not None,
-        "origin": running.origin if running is not None else None,
+        "ready": running is not None or bool(done.origin),
+        "origin": running.origin if running is not None else done.origin or None,
         "version": running.version if running is not None else None,
         "logFile": running.log_file if running is not None else None,
         "exitCode": done.code,

@@ -26,30 +26,40 @@ _POLL_S = 0.05
 class Detached:
     """What came of a start. `code` is the exit code of a child that ended, None while it runs.
 
-    `running` is the gateway once it is ready; `said` is the last of what the child wrote when it is not.
+    `running` is the gateway once it is ready; `said` is the last of what the child wrote when it is not. `origin` is
+    where a gateway serves that could not write down that it does.
     """
 
     pid: int
     running: Instance | None
     code: int | None
     said: str
+    origin: str = ""
 
 
 def start(
     command: Sequence[str], env: Mapping[str, str], *, log_path: str, state_path: str, timeout_s: float = READY_S
 ) -> Detached:
-    """Returns the gateway once it is ready, or how its start failed. Raises OSError when nothing can be started."""
+    """Returns the gateway once it is ready, or how its start failed. Raises OSError when nothing can be started.
+
+    Who interrupts the wait wants no gateway: the child is ended.
+    """
     log_fd = logfile.open_for_append(log_path)
     began = os.fstat(log_fd).st_size
     try:
         child, line = _spawn(command, env, log_fd)
     finally:
         os.close(log_fd)
-    ready = _wait(child, line, state_path, timeout_s)
-    if line is not None:
-        os.close(line)
-    if ready:
-        return Detached(child.pid, instance.active(state_path), None, "")
+    try:
+        origin = _wait(child, line, state_path, timeout_s)
+    except KeyboardInterrupt:
+        child.terminate()
+        raise
+    finally:
+        if line is not None:
+            os.close(line)
+    if origin:
+        return Detached(child.pid, instance.active(state_path), None, "", origin)
     code: int | None = None
     with suppress(subprocess.TimeoutExpired):
         # A child that closed the pipe without a word is about to end.
@@ -102,8 +112,8 @@ else:
         return child, reading
 
 
-def _wait(child: "subprocess.Popen[bytes]", line: int | None, state_path: str, timeout_s: float) -> bool:
-    """Returns whether the child got ready; False when it ended or took too long."""
+def _wait(child: "subprocess.Popen[bytes]", line: int | None, state_path: str, timeout_s: float) -> str:
+    """Returns where the child serves once it is ready; "" when it ended or took too long."""
     until = time.monotonic() + timeout_s
     if line is not None:
         import select
@@ -112,15 +122,15 @@ def _wait(child: "subprocess.Popen[bytes]", line: int | None, state_path: str, t
         while b"\n" not in data:
             left = until - time.monotonic()
             if left <= 0 or not select.select([line], [], [], left)[0]:
-                return False
+                return ""
             part = os.read(line, 4096)
             if not part:
-                return False
+                return ""
             data += part
-        return data.startswith(b"READY ")
+        return data.decode("utf-8", "replace").split()[-1] if data.startswith(b"READY ") else ""
     while time.monotonic() < until and child.poll() is None:
         found = instance.active(state_path)
         if found is not None and found.pid == child.pid:
-            return True
+            return found.origin
         time.sleep(_POLL_S)
-    return False
+    return ""

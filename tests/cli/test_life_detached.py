@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from llr.daemon import process
+from llr.cli import detaching
+from llr.daemon import detach, process
 from tests.cli.life import Life
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and sessions")
@@ -67,6 +68,52 @@ def test_start_in_the_background(detached: Life) -> None:
     stopped = detached.run("stop")
     assert "Manual process" in stopped.stdout
     assert "SIGTERM" in stopped.stdout
+
+
+SAYS_READY = "import os; os.write(int(os.environ['LLM_ROUTER_READY_FD']), b'READY 7 1.0 http://127.0.0.1:9000\\n')"
+
+
+def test_a_gateway_that_cannot_write_its_state_is_told_with_its_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, state = str(tmp_path / "router.log"), str(tmp_path / "run.json")
+    done = detach.start([sys.executable, "-c", SAYS_READY], dict(os.environ), log_path=log, state_path=state)
+    assert (done.running, done.origin, done.said) == (None, "http://127.0.0.1:9000", "")
+    monkeypatch.setattr(detach, "start", lambda *_words, **_more: done)
+    outcome = detaching.launch([], {"LLM_ROUTER_RUNTIME_STATE_PATH": state}, log)
+    assert outcome.exit_code == 1
+    assert outcome.data["origin"] == "http://127.0.0.1:9000"
+    assert f"serves at http://127.0.0.1:9000 (process {done.pid}), but {state} could not be written" in str(
+        outcome.problem
+    )
+
+
+def test_an_interrupted_start_ends_what_it_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    began: list[subprocess.Popen[bytes]] = []
+
+    def interrupted(child: "subprocess.Popen[bytes]", *_more: object) -> str:
+        began.append(child)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(detach, "_wait", interrupted)
+    command = [sys.executable, "-c", "import sys, time; time.sleep(600)"]
+    with pytest.raises(KeyboardInterrupt):
+        detach.start(command, dict(os.environ), log_path=str(tmp_path / "log"), state_path=str(tmp_path / "run.json"))
+    assert began[0].wait(20) == -signal.SIGTERM
+
+
+def test_who_waited_may_be_gone(sourced: Life) -> None:
+    reading, writing = os.pipe()
+    command = [*sourced.command, "start", "--demo", "--port=0", "--quiet"]
+    env = {**sourced.env, "LLM_ROUTER_READY_FD": str(writing)}
+    with subprocess.Popen(command, env=env, pass_fds=(writing,), stderr=subprocess.PIPE, text=True) as gateway:
+        os.close(writing)
+        os.close(reading)
+        assert gateway.stderr is not None
+        assert " ready " in gateway.stderr.readline()
+        assert sourced.json("status")["data"]["running"]
+        gateway.terminate()
+        assert gateway.wait(20) == 0
 
 
 def test_workers_log_to_the_same_file(detached: Life) -> None:
