@@ -13,6 +13,7 @@ from llr.config.settings import settings as effective
 from llr.control import configfile, issues
 from llr.control.configfile import ConfigSyntaxError, Loaded
 from llr.control.report import FAILED, refuse
+from llr.control.validate import open_to_others
 
 # Flags of `start` that are kept in the config when someone typed them, and their keys under metadata.localServer.
 _KEPT_FLAGS = {"watch_config": "watchConfig", "watch_binary": "watchBinary", "require_auth": "requireAuth"}
@@ -24,7 +25,8 @@ def _load(path: str, env: Mapping[str, str]) -> Loaded:
     except ConfigSyntaxError as exc:
         raise refuse("bad-json", f"Failed to load config from {path}: {exc}.", "See `llr config validate`.") from exc
     except OSError as exc:
-        raise refuse("unreadable-config", f"Failed to load config from {path}: {exc.strerror or exc}.") from exc
+        fix = "Look at its owner and mode; --config names another file."
+        raise refuse("unreadable-config", f"Failed to load config from {path}: {exc.strerror or exc}.", fix) from exc
 
 
 def load_for_start(path: str, context: Context) -> Config:
@@ -40,6 +42,8 @@ def load_for_start(path: str, context: Context) -> Config:
             context.out.note("error", text + loaded.persist_error)
         else:
             context.out.line(f"Config auto-migrated {step} and saved to {path}.")
+    for issue in open_to_others(loaded):
+        context.out.note("warn", f"{issue.message}: {issue.hint}")
     config = loaded.parsed.config
     if config is None:
         found = "; ".join(map(issues.line, loaded.parsed.issues))
@@ -114,7 +118,8 @@ def look(path: str, env: Mapping[str, str]) -> dict[str, JSON]:
     try:
         loaded = configfile.load(path, env=env, persist=False)
     except (ConfigSyntaxError, OSError) as exc:
-        issue: dict[str, JSON] = {"path": "$", "level": "error", "code": "unreadable", "message": str(exc), "hint": ""}
+        text = f"{path}: {exc.strerror or exc}" if isinstance(exc, OSError) else str(exc)
+        issue: dict[str, JSON] = {"path": "$", "level": "error", "code": "unreadable", "message": text, "hint": ""}
         return {"configFile": path, "configExists": True, **config_facts(None, env), "issues": [issue]}
     return {
         "configFile": loaded.path,

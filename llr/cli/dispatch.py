@@ -1,6 +1,8 @@
 """A command line to its command: find the word, read the flags, run the module, print the outcome."""
 
+import errno
 import os
+import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +36,10 @@ class CommandModule(Protocol):
     run: Callable[[Namespace, Context], Outcome]
 
 
+# Commands that keep and read nothing.
+_HOMELESS = ("completion", "help")
+
+
 def dispatch(tokens: Sequence[str]) -> int:
     """Returns the exit code of a command line; everything it says is written."""
     env = dict(os.environ)
@@ -46,14 +52,16 @@ def dispatch(tokens: Sequence[str]) -> int:
     except Refused as exc:
         outcome = exc.outcome()
     except KeyboardInterrupt:
+        import warnings
+
+        # What was under way is dropped with this exception, and need not complain that nobody awaited it.
+        warnings.simplefilter("ignore")
         outcome = Outcome(INTERRUPTED, problem=Problem("interrupted", "Interrupted."))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return FAILED
     except OSError as exc:
-        outcome = Outcome(
-            FAILED, problem=Problem("os-error", f"{exc.strerror or exc}: {exc.filename or ''}".rstrip(": "))
-        )
+        outcome = Outcome(FAILED, problem=os_problem(exc))
     except Exception as exc:
         # A bug of ours. Whoever reports it needs the traceback, a script its JSON.
         import traceback
@@ -61,6 +69,18 @@ def dispatch(tokens: Sequence[str]) -> int:
         traceback.print_exc()
         outcome = Outcome(FAILED, problem=Problem("internal-error", f"{type(exc).__name__}: {exc}"))
     return out.finish(name, outcome)
+
+
+def os_problem(exc: OSError) -> Problem:
+    """Returns what the system refused, and what to do about it where that can be known."""
+    path = str(exc.filename or "")
+    fix = ""
+    if exc.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        shown = shlex.quote(os.path.dirname(path) or ".") if path else "."
+        fix = f"Look at who owns it and its folder: `ls -la {shown}`. --config and HOME may name another place."
+    elif exc.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        fix = "Make room on the disk; the file is as it was before."
+    return Problem("os-error", f"{exc.strerror or exc}: {path}".rstrip(": "), fix)
 
 
 def _before_tail(tokens: Sequence[str]) -> list[str]:
@@ -95,11 +115,21 @@ def _route(tokens: Sequence[str]) -> tuple[str, list[str]]:
     if name in LATER and name not in COMMANDS:
         raise refuse("not-built", f"`llr {name}` is not in this build yet.", exit_code=FAILED)
     if name not in COMMANDS:
-        hint = grammar.suggestion(word, [*COMMANDS, *ALIASES], "llr ")
+        hint = _near_command(word)
         if "-h" in tokens or "--help" in tokens or "help" in tokens:
             raise refuse("no-help", f"No help target found: {word}{hint}")
         raise refuse("unknown-command", f"Action not found: router.{word}{hint}", "Run `llr --help` for all of them.")
     return name, rest
+
+
+def _near_command(word: str) -> str:
+    """Returns ` (did you mean …?)`: an operation of `config` of that very name, else the nearest command."""
+    from llr.control.operations import find
+
+    operation = find(word)
+    if operation is not None:
+        return f" (did you mean llr config {operation.name}?)"
+    return grammar.suggestion(word, [*COMMANDS, *ALIASES], "llr ")
 
 
 def _operation_name(name: str, rest: Sequence[str]) -> str:
@@ -131,6 +161,8 @@ def _run(name: str, rest: Sequence[str], env: Mapping[str, str], out: Output) ->
         text = help_for(rest) if help_for else parser.command_help(name, command.summary, params, command.examples)
         return Outcome(text=text)
     args = _parse(_full_name(name, rest), line, params, out)
+    if name not in _HOMELESS:
+        _need_home(args, env)
     prompts = Prompts(sys.stdin, sys.stdout, yes=args.yes, no_input=args.no_input or out.as_json)
     return module.run(args, Context(env, out, prompts, tuple(rest)))
 
@@ -143,11 +175,25 @@ def _parse(name: str, line: grammar.Line, params: Sequence[Param], out: Output) 
         if not lenient:
             raise refuse("unknown-flag", text, f"{'' if hint else _known(params)}See `llr {name} --help`.")
         out.note("warn", text)
+    for flag in line.bare:
+        text = f"--{flag} needs a value."
+        raise refuse("bad-flag", text, f"Write --{flag}=…, also for a value that begins with a dash.")
     places = sum(param.positional for param in params)
     if len(line.words) > places:
         extra = line.words[places]
         raise refuse("unexpected-word", f"`llr {name}` does not take the word '{extra}'.", f"See `llr {name} --help`.")
     return parser.build(name, params).parse_args([*line.flags, *(["--", *line.words] if line.words else [])])
+
+
+def _need_home(args: Namespace, env: Mapping[str, str]) -> None:
+    """Raises `Refused` where no home folder is known and what would lie in it is not named either."""
+    named = getattr(args, "config", None) and env.get("LLM_ROUTER_RUNTIME_STATE_PATH", "").strip()
+    if os.path.expanduser("~") == "~" and not named:
+        raise refuse(
+            "no-home",
+            "No home folder is known: HOME is not set, and this user has no entry among the system's users.",
+            "Set it, as in `HOME=/var/lib/llr llr start`; or name --config and LLM_ROUTER_RUNTIME_STATE_PATH.",
+        )
 
 
 def _known(params: Sequence[Param]) -> str:

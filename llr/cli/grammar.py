@@ -17,12 +17,16 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A command line taken apart: `flags` are canonical `--name=value`, `words` the rest in order."""
+    """A command line taken apart: `flags` are canonical `--name=value`, `words` the rest in order.
+
+    `bare` are flags that need a value and stand without one.
+    """
 
     flags: tuple[str, ...]
     words: tuple[str, ...]
     help: bool
     unknown: tuple[str, ...]
+    bare: tuple[str, ...] = ()
 
 
 def kebab(name: str) -> str:
@@ -64,7 +68,7 @@ def command_index(tokens: Sequence[str], bare: frozenset[str]) -> int | None:
     return None
 
 
-def _value(token: str, param: Param, following: str | None) -> tuple[str, bool]:
+def _value(param: Param, following: str | None) -> tuple[str, bool]:
     """Returns the value of `--name` and whether the next token was taken for it."""
     if following is not None and (not following.startswith("-") or following == "-"):
         if param.kind is not Kind.BOOL:
@@ -82,6 +86,7 @@ def read(tokens: Sequence[str], params: Iterable[Param]) -> Line:
     values: dict[str, tuple[bool, str]] = {}
     words: list[str] = []
     unknown: list[str] = []
+    bare: list[str] = []
     wants_help = False
     at = 0
     while at < len(tokens):
@@ -107,13 +112,14 @@ def read(tokens: Sequence[str], params: Iterable[Param]) -> Line:
                 at += int(not has_value and following is not None and not following.startswith("-"))
                 continue
             if not has_value:
-                value, taken = _value(token, param, following)
+                value, taken = _value(param, following)
                 at += int(taken)
+                bare += [name] if param.kind is not Kind.BOOL and not taken else []
             if name.startswith("no-") and name not in (param.name, *param.aliases):
                 value = "false" if value.lower() in TRUE_WORDS else "true"
             _keep(values, param, spelled == name, value)
     flags = tuple(f"--{name}={value}" for name, (_, value) in values.items())
-    return Line(flags, tuple(words), wants_help, tuple(unknown))
+    return Line(flags, tuple(words), wants_help, tuple(unknown), tuple(bare))
 
 
 def _keep(values: dict[str, tuple[bool, str]], param: Param, is_kebab: bool, value: str) -> None:

@@ -17,6 +17,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A command ends before garbage matters, and imports make a lot that only looks like it; a service turns the
         # collector on again once it is up.
         gc.disable()
-    from llr.cli.dispatch import dispatch
+    try:
+        from llr.cli.dispatch import dispatch
 
-    return dispatch(tokens)
+        return dispatch(tokens)
+    except KeyboardInterrupt:
+        # While modules load; later ones are told by `dispatch`.
+        sys.stderr.write("Interrupted.\n")
+        return 130

@@ -27,8 +27,11 @@ def colours_wanted(stream: TextIO, env: Mapping[str, str]) -> bool:
 
 
 def cell(text: str, limit: int | None = MAX_CELL) -> str:
-    """Returns `text` on one line: white space joined, empty as `-`, cut at `limit` characters."""
-    flat = " ".join(text.split()) or "-"
+    """Returns `text` on one line: white space joined, empty as `-`, cut at `limit` characters.
+
+    Logins go before the column is measured; what goes later would move its border.
+    """
+    flat = without_logins(" ".join(text.split())) or "-"
     return flat if limit is None or len(flat) <= limit else flat[: limit - 3] + "..."
 
 
@@ -118,7 +121,9 @@ class Output:
     def finish(self, operation: str, outcome: Outcome) -> int:
         """Writes the outcome and returns its exit code."""
         if self.as_json:
-            self._write(self.stdout, json.dumps(_clean(envelope(operation, outcome)), ensure_ascii=False))
+            # Where the stream cannot say everything, JSON still can.
+            escaped = _encoding(self.stdout).lower().replace("-", "") != "utf8"
+            self._write(self.stdout, json.dumps(_clean(envelope(operation, outcome)), ensure_ascii=escaped))
             return outcome.exit_code
         text = outcome.text
         if outcome.report is not None:

@@ -19,6 +19,7 @@ ISSUE_CODES: Mapping[str, str] = {
     "provider-id": "A provider id is no lower-case slug that starts with a letter; the provider is not used.",
     "provider-duplicate": "Two providers share an id; the first one is used.",
     "provider-models": "A provider has no enabled model; it is not used.",
+    "config-mode": "The file holds keys and other users of this machine may read it.",
     "provider-not-built": "A provider of a kind that this build cannot call; requests skip it.",
     "id-changed": "A provider id was brought into slug form; write the form shown.",
     "base-url": "A provider has no usable base URL; it is not used.",

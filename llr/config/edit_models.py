@@ -90,7 +90,7 @@ def set_model_fallbacks(doc: Doc, owner: str, wanted: str, refs: Sequence[str]) 
     known = set(model_refs(found))
     wrong = [ref for ref in refs if ref not in known or ref == f"{owner}/{own}"]
     if wrong:
-        raise EditError("fallbacks-invalid", f"Invalid fallback model(s): {', '.join(wrong)}.")
+        raise EditError("fallbacks-invalid", f"Invalid fallback model(s): {', '.join(wrong)}.", wrong[0])
     if refs or isinstance(listed[at], dict):
         put(model_object(listed, at), "model", "fallbackModels", list(dict.fromkeys(refs)))
     return Edit(found, (f"fallbacks of {owner}/{own}: {', '.join(refs) or 'none'}",))

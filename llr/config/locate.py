@@ -15,11 +15,12 @@ from llr.config.schema import Doc
 
 
 class EditError(ValueError):
-    """An edit that cannot be made: `code` is stable, the message says what to do instead."""
+    """An edit that cannot be made: `code` is stable, the message says what to do instead, `wrong` is the wrong name."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, wrong: str = "") -> None:
         super().__init__(message)
         self.code = code
+        self.wrong = wrong
 
 
 def get(entry: Doc, kind: str, name: str) -> JSON:

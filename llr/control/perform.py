@@ -29,8 +29,13 @@ T = TypeVar("T")
 def perform(operation: Operation, call: Call) -> Outcome:
     """Returns what the operation has to say. Raises `Refused` for what it would not do, OSError from the disk."""
     work = operation.work()
-    with refusals():
-        return now(work.run(call)) if isinstance(work, Reading) else _edit(operation, work, call)
+    try:
+        with refusals():
+            return now(work.run(call)) if isinstance(work, Reading) else _edit(operation, work, call)
+    except Refused as exc:
+        if exc.problem.code != "missing-flag" or exc.problem.fix:
+            raise
+        raise refuse("missing-flag", exc.problem.message, f"See `llr config {operation.name} --help`.") from exc
 
 
 def now(found: T | Awaitable[T]) -> T:
@@ -140,7 +145,7 @@ def with_tools(outcome: Outcome, lines: list[str]) -> Outcome:
 def _finished(work: Editing, done: Done, etag: str, diff: str | None) -> Outcome:
     outcome = work.report(done)
     warnings = _new_warnings(done.before, done.after)
-    changes: list[JSON] = list(done.changes)
+    changes: list[JSON] = list(done.changes) if done.changed else []
     shared: dict[str, JSON] = {
         "configFile": done.path,
         "changed": done.changed,
@@ -183,15 +188,18 @@ _NAMED = {
     "alias-not-found": "alias_id",
     "bucket-not-found": "bucket_id",
     "default-unknown": "model",
-    "fallbacks-invalid": "fallback_models",
 }
 
 
 def _edit_refused(exc: EditError, doc: Doc, call: Call) -> Refused:
     text = str(exc)
-    wanted = call.args.text(_NAMED.get(exc.code, "")) or ""
+    wanted = exc.wrong or call.args.text(_NAMED.get(exc.code, "")) or ""
     near = _near(exc.code, wanted, doc, call) if wanted else ()
     fix = f"Did you mean {' or '.join(near)}?" if near else ""
+    if exc.wrong and not near:
+        from llr.config.codes import EDIT_CODES
+
+        fix = EDIT_CODES[exc.code]
     return refuse(exc.code, f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}", fix, exit_code=INVALID)
 
 
@@ -204,6 +212,9 @@ def _near(code: str, wanted: str, doc: Doc, call: Call) -> tuple[str, ...]:
     match code:
         case "provider-not-found":
             known = [own for own, _ in locate.providers(doc)]
+        case "fallbacks-invalid":
+            own = f"{call.args.text('provider_id')}/{call.args.text('model')}"
+            known = [ref for ref in locate.known_refs(doc) if ref != own] if wanted != own else []
         case "model-not-found":
             prefix = f"{call.args.text('provider_id')}/"
             known = [ref.removeprefix(prefix) for ref in locate.known_refs(doc) if ref.startswith(prefix)]

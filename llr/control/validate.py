@@ -1,5 +1,9 @@
 """The operation `validate`: what is wrong with the config file, without touching it."""
 
+import os
+import shlex
+import stat
+
 from llr.base.jsonio import JSON
 from llr.config.schema import Config, Issue, Level
 from llr.control import configfile, issues
@@ -37,7 +41,7 @@ def _unreadable(path: str, exc: ConfigSyntaxError) -> Outcome:
 
 
 def _report(loaded: Loaded, *, strict: bool) -> Outcome:
-    found = (*loaded.parsed.issues, *skipped(loaded), *above_known(loaded))
+    found = (*loaded.parsed.issues, *skipped(loaded), *above_known(loaded), *open_to_others(loaded))
     bad = [issue for issue in found if strict or issue.level is Level.ERROR]
     counts = _counts(loaded.parsed.config)
     verdict = f"Failed ({len(bad)} issue{'s' if len(bad) != 1 else ''})" if bad else "Passed"
@@ -99,6 +103,19 @@ def above_known(loaded: Loaded) -> tuple[Issue, ...]:
     from llr.providers.windows import window_issues
 
     return window_issues(config, load_or_builtin(loaded.path)[0])
+
+
+def open_to_others(loaded: Loaded) -> tuple[Issue, ...]:
+    """Returns whether other users of this machine can read keys in the file (a save makes it 0600 again)."""
+    config = loaded.parsed.config
+    holds_keys = config is not None and (bool(config.master_key) or any(one.api_key for one in config.providers))
+    if os.name == "nt" or not loaded.exists or not holds_keys:
+        return ()
+    mode = stat.S_IMODE(os.stat(loaded.path).st_mode)
+    if not mode & 0o077:
+        return ()
+    text = f"{loaded.path} holds keys and others may read it (mode {mode:04o})"
+    return (Issue("$", "config-mode", text, Level.WARNING, f"chmod 600 {shlex.quote(loaded.path)}"),)
 
 
 def _counts(config: Config | None) -> dict[str, JSON]:

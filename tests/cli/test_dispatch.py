@@ -1,11 +1,14 @@
 """Command lines in this process: words in, text and exit code out."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from llr import __version__
+from llr.cli.dispatch import os_problem
 from llr.cli.main import main
 
 
@@ -28,6 +31,11 @@ def run(capsys: pytest.CaptureFixture[str], *tokens: str) -> Run:
 WRONG = [
     (("strat",), 2, "Action not found: router.strat (did you mean llr start?)"),
     (("router", "nope"), 2, "Action not found: router.nope"),
+    (("list",), 2, "Action not found: router.list (did you mean llr config list?)"),
+    (("add-provider", "--name=x"), 2, "did you mean llr config upsert-provider?"),
+    (("status", "--config"), 2, "--config needs a value. Write --config=…"),
+    (("config", "remove-model", "--model", "--yes"), 2, "--model needs a value."),
+    (("config", "remove-model"), 2, "required. See `llr config remove-model --help`."),
     (("nope", "-h"), 2, "No help target found"),
     (("status", "--chekc"), 2, "did you mean --check?"),
     (("status", "word"), 2, "does not take the word 'word'"),
@@ -74,6 +82,44 @@ def test_wrong_as_json(capsys: pytest.CaptureFixture[str], tokens: tuple[str, ..
     assert (body["ok"], body["exitCode"]) == (False, code)
     assert message in f"{body['error']['message']} {body['error']['fix']}"
     assert body["error"]["code"]
+
+
+@pytest.mark.parametrize(
+    ("number", "path", "said"),
+    [
+        (
+            errno.EACCES,
+            "/a b/c.json",
+            "Permission denied: /a b/c.json. Look at who owns it and its folder: `ls -la '/a b'`.",
+        ),
+        (errno.EROFS, "x.json", "Read-only file system: x.json. Look at who owns it and its folder: `ls -la .`."),
+        (errno.ENOSPC, None, "No space left on device. Make room on the disk; the file is as it was before."),
+        (errno.EISDIR, "/a", "Is a directory: /a."),
+    ],
+)
+def test_what_the_system_refuses_comes_with_advice(number: int, path: str | None, said: str) -> None:
+    assert str(os_problem(OSError(number, os.strerror(number), path))).startswith(said)
+
+
+def test_without_a_home_folder_the_reason_is_told(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    assert run(capsys, "config", "list", "--config=x.json")[0] == 0, "all that is needed was named"
+    assert run(capsys, "completion", "bash")[0] == 0
+    for line in (("config", "list"), ("status",), ("start", "--demo")):
+        code, _, err = run(capsys, *line)
+        assert (code, "HOME is not set" in err) == (2, True)
+
+
+def test_an_interruption_while_modules_load(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_tokens: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("llr.cli.dispatch.dispatch", interrupted)
+    assert run(capsys, "status") == (130, "", "Interrupted.\n")
 
 
 @pytest.mark.parametrize("tokens", [["--version"], ["-V"], ["version"]])

@@ -53,6 +53,12 @@ def test_help_is_a_value_where_a_value_is_due() -> None:
     assert (line.flags, line.help) == (("--name=help",), False)
 
 
+def test_flags_without_the_value_they_need() -> None:
+    line = grammar.read(["--name", "--port", "-1", "--watch-config", "--models"], PARAMS)
+    assert line.bare == ("name", "port", "models")
+    assert grammar.read(["--name=", "--models=", "--port=-1", "--watch-config"], PARAMS).bare == ()
+
+
 def test_unknown_flags_take_their_value_along() -> None:
     line = grammar.read(["--nope", "x", "--nada=1", "word"], PARAMS)
     assert (line.unknown, line.words) == (("nope", "nada"), ("word",))

@@ -164,3 +164,20 @@ def test_no_login_of_an_address_is_written(as_json: bool) -> None:
     said = out.getvalue() + err.getvalue()
     assert "hidden" not in said
     assert said.count(SHOWN) == (6 if as_json else 8)
+
+
+def test_a_login_inside_a_table_keeps_the_border_straight() -> None:
+    report = Report("Title", (Fields("Overview", (("Url", "redis://user:secret@host/0"), ("Other", "x"))),))
+    out = io.StringIO()
+    Output(out, io.StringIO(), {}).finish("list", Outcome(report=report))
+    lines = [line for line in out.getvalue().splitlines() if line.startswith(("|", "+"))]
+    assert len(set(map(len, lines))) == 1
+    assert "[redacted]@host" in out.getvalue()
+
+
+@pytest.mark.parametrize(("encoding", "shown"), [("utf-8", '"ü"'), ("ascii", '"\\u00fc"'), ("cp1252", '"\\u00fc"')])
+def test_json_is_whole_in_every_encoding(encoding: str, shown: str) -> None:
+    raw = io.BytesIO()
+    out = io.TextIOWrapper(raw, encoding=encoding)
+    Output(out, io.StringIO(), {}, as_json=True).finish("list", Outcome(data={"name": "ü"}))
+    assert f'"name": {shown}' in raw.getvalue().decode(encoding)

@@ -563,6 +563,18 @@ BAD: list[tuple[tuple[str, ...], int, str, str]] = [
         "fallbacks-invalid",
         "Invalid fallback model(s): acme/big, acme/zzz.",
     ),
+    (
+        ("set-model-fallbacks", "--provider-id=acme", "--model=big", "--fallback-models=acme/smal,acme/big"),
+        2,
+        "fallbacks-invalid",
+        "Invalid fallback model(s): acme/smal, acme/big. Did you mean acme/small",
+    ),
+    (
+        ("set-model-fallbacks", "--provider-id=acme", "--model=big", "--fallback-models=acme/big"),
+        2,
+        "fallbacks-invalid",
+        "acme/big. A fallback must be an existing provider/model other than the model itself.",
+    ),
     (("set-model-fallbacks", "--provider-id=acme", "--model=big", "--fallbacks=word"), 2, "fallbacks-invalid", "word"),
     (("set-default-model", "--model=acme/bog"), 2, "default-unknown", "Did you mean acme/big"),
     (("set-default-model",), 2, "missing-flag", "model is required"),

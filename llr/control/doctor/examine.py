@@ -7,7 +7,7 @@ from llr.base.clock import Clock, SystemClock
 from llr.base.records import dataclass, field
 from llr.config.schema import Provider
 from llr.control.doctor.findings import Finding, cleaned
-from llr.control.doctor.local import look_at_auth, look_at_config, look_at_gateway
+from llr.control.doctor.local import look_at_auth, look_at_config, look_at_gateway, look_at_surroundings
 from llr.control.doctor.reach import Way, examine_provider
 from llr.control.probe.ask import Asker
 from llr.control.report import refuse
@@ -37,6 +37,7 @@ async def examine(patient: Patient) -> tuple[Finding, ...]:
     found += await asyncio.to_thread(look_at_gateway, config, patient.env)
     if config is None:
         return cleaned(found, ())
+    found += await asyncio.to_thread(look_at_surroundings, config, patient.env)
     found += await asyncio.to_thread(look_at_auth, config, patient.env)
     wanted = [one for one in config.providers if not patient.only or one.id == patient.only]
     if patient.only and not wanted:

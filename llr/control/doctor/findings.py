@@ -19,7 +19,10 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at. `subject` is `config`, `gateway`, `auth` or `provider <id>`; `code` is stable."""
+    """One thing looked at. `code` is stable.
+
+    `subject` is `config`, `gateway`, `state`, `environment`, `auth` or `provider <id>`.
+    """
 
     subject: str
     code: str

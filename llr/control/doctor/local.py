@@ -1,22 +1,25 @@
 """What can be seen without the network: the file, the gateway, the port, and who may ask."""
 
 import os
-import shlex
-import stat
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from llr import __version__
+from llr.base.errors import GatewayError
 from llr.base.jsonio import JSON
+from llr.config.knobs import KNOBS, knob_of, unused
 from llr.config.schema import Config, Issue, Level, LocalServer, Provider
+from llr.config.settings import settings
 from llr.control.configfile import ConfigSyntaxError, Loaded, load
 from llr.control.doctor.findings import Finding, Grade
-from llr.control.validate import above_known
+from llr.control.validate import above_known, open_to_others
 from llr.daemon import instance, ports
 from llr.daemon.call import NothingRuns, call
 from llr.providers.windows import is_private_host
+from llr.routing.suggest import suggestions
+from llr.state.opening import open_store
 
-CONFIG, GATEWAY, AUTH = "config", "gateway", "auth"
+CONFIG, GATEWAY, AUTH, STATE, ENVIRONMENT = "config", "gateway", "auth", "state", "environment"
 # Shorter ones can be guessed over a network.
 _LEAST_KEY_CHARS = 16
 _STATUS_TIMEOUT_S = 5.0
@@ -44,7 +47,8 @@ def look_at_config(path: str, env: Mapping[str, str]) -> tuple[Loaded | None, li
         found.append(Finding(CONFIG, "no-provider", Grade.ERROR, "No provider serves.", fix))
     if not found:
         found = [Finding(CONFIG, "config-ok", Grade.OK, f"{path} is valid: {count} provider(s) serve.")]
-    return (loaded if config is not None else None), [*found, *_of_mode(path, loaded)]
+    mode = [Finding(CONFIG, one.code, Grade.WARNING, f"{one.message}.", one.hint) for one in open_to_others(loaded)]
+    return (loaded if config is not None else None), [*found, *mode]
 
 
 def _of_issue(issue: Issue) -> Finding:
@@ -55,18 +59,6 @@ def _of_issue(issue: Issue) -> Finding:
     fix = issue.hint or f"Mend {issue.path}, then `llr config validate`."
     grade = Grade.ERROR if serious else Grade.WARNING
     return Finding(CONFIG, issue.code, grade, issue.message, fix, {"path": issue.path})
-
-
-def _of_mode(path: str, loaded: Loaded) -> list[Finding]:
-    if os.name == "nt":
-        return []
-    mode = stat.S_IMODE(os.stat(path).st_mode)
-    config = loaded.parsed.config
-    holds_keys = config is not None and (bool(config.master_key) or any(one.api_key for one in config.providers))
-    if not mode & 0o077 or not holds_keys:
-        return []
-    text = f"{path} holds keys and others may read it (mode {mode:04o})."
-    return [Finding(CONFIG, "config-mode", Grade.WARNING, text, f"chmod 600 {shlex.quote(path)}")]
 
 
 def look_at_gateway(config: Config | None, env: Mapping[str, str]) -> list[Finding]:
@@ -103,6 +95,39 @@ def _running(running: instance.Instance) -> list[Finding]:
     return found
 
 
+def look_at_surroundings(config: Config, env: Mapping[str, str]) -> list[Finding]:
+    """Returns what keeps a gateway from starting though its config is good, and variables that do nothing."""
+    found: list[Finding] = []
+    path = instance.state_path(env)
+    folder = _existing(os.path.dirname(path))
+    if instance.active(path) is None and not os.access(folder, os.W_OK):
+        text = f"{folder} cannot be written, and a gateway keeps its runtime-state file there."
+        fix = "Name a file elsewhere: LLM_ROUTER_RUNTIME_STATE_PATH=/tmp/llr.runtime.json"
+        found.append(Finding(STATE, "state-not-writable", Grade.ERROR, text, fix))
+    wanted = settings(config, env)
+    if wanted.state_backend == "redis":
+        try:
+            open_store("redis", url=wanted.state_url)
+        except GatewayError as exc:
+            text = f"No gateway can start: {exc.fault.message}."
+            fix = "Or leave LLM_ROUTER_STATE_BACKEND and `metadata.llr.state` out."
+            found.append(Finding(STATE, "no-state-store", Grade.ERROR, text, fix))
+    for name in unused(env):
+        known = knob_of(name) is not None
+        near = () if known else suggestions(name, KNOBS, 1)
+        text = f"{name} is set and has no effect{' in this build' if known else ': there is no such variable'}."
+        fix = f"Did you mean {near[0]}?" if near else "`llr help reference environment` lists them."
+        found.append(Finding(ENVIRONMENT, "variable-unused", Grade.INFO if known else Grade.WARNING, text, fix))
+    return found
+
+
+def _existing(folder: str) -> str:
+    """Returns the folder, or the nearest above it that exists."""
+    while not os.path.isdir(folder) and os.path.dirname(folder) != folder:
+        folder = os.path.dirname(folder)
+    return folder
+
+
 def look_at_auth(config: Config, env: Mapping[str, str]) -> list[Finding]:
     """Returns whether strangers could use the gateway, and how well its keys are kept."""
     found: list[Finding] = []
@@ -123,7 +148,7 @@ def look_at_auth(config: Config, env: Mapping[str, str]) -> list[Finding]:
         found.append(Finding(AUTH, "weak-master-key", Grade.WARNING, text, fix))
     literal = [str(one.id) for one in config.providers if one.api_key]
     if literal:
-        text = f"The config holds the keys of {', '.join(literal)} themselves."
+        text = f"The config itself holds the key of {', '.join(literal)}."
         fix = "`llr config upsert-provider --provider-id=… --api-key-env=NAME --skip-probe` keeps them out of it."
         found.append(Finding(AUTH, "literal-key", Grade.INFO, text, fix))
     for provider in config.providers:

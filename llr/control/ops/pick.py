@@ -49,7 +49,7 @@ ASK_NEW_ID = Ask("new_id", "New id?")
 def missing(*flags: str) -> Refused:
     """Returns the refusal of a call without these flags."""
     named = " and ".join(flags)
-    return refuse("missing-flag", f"{named} {'is' if len(flags) == 1 else 'are'} required.", "See `--help`.")
+    return refuse("missing-flag", f"{named} {'is' if len(flags) == 1 else 'are'} required.")
 
 
 def required(args: Args, *names: str) -> tuple[str, ...]:

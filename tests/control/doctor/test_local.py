@@ -1,7 +1,9 @@
 """What the doctor sees without the network, and how the command tells it."""
 
 import json
+import os
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,8 @@ import pytest
 from llr.cli.main import main
 from llr.config.parse import parse_config
 from llr.config.schema import Config
-from llr.control.doctor.findings import Grade
-from llr.control.doctor.local import look_at_auth, look_at_config, look_at_gateway
+from llr.control.doctor.findings import Finding, Grade
+from llr.control.doctor.local import look_at_auth, look_at_config, look_at_gateway, look_at_surroundings
 
 KEY = "sk-doctor-0123456789"
 
@@ -81,6 +83,51 @@ def test_keys_that_others_can_read(tmp_path: Path) -> None:
     assert "config-mode" in {one.code for one in look_at_config(str(file), {})[1]}
     file.chmod(0o600)
     assert "config-mode" not in {one.code for one in look_at_config(str(file), {})[1]}
+
+
+def codes_around(more: dict[str, Any], env: dict[str, str]) -> dict[str, Finding]:
+    return {one.code: one for one in look_at_surroundings(config(**more), env)}
+
+
+def test_a_sound_machine(env: dict[str, str]) -> None:
+    assert codes_around({}, env) == {}
+
+
+def test_a_state_folder_that_cannot_be_written(
+    tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def refuse(path: str, _mode: int) -> bool:
+        asked.append(path)
+        return False
+
+    monkeypatch.setattr(os, "access", refuse)
+    found = codes_around({}, {"LLM_ROUTER_RUNTIME_STATE_PATH": str(tmp_path / "not" / "yet" / "run.json")})
+    assert found["state-not-writable"].grade is Grade.ERROR
+    assert asked == [str(tmp_path)], "the nearest folder that exists"
+    assert "LLM_ROUTER_RUNTIME_STATE_PATH=" in found["state-not-writable"].fix
+
+
+def test_a_store_that_this_archive_cannot_open(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.delitem(sys.modules, "llr.state.redis", raising=False)
+    found = codes_around({"metadata": {"llr": {"state": {"backend": "redis"}}}}, env)
+    assert found["no-state-store"].grade is Grade.ERROR
+    assert "--with redis" in found["no-state-store"].message
+
+
+@pytest.mark.parametrize(
+    ("name", "grade", "fix"),
+    [
+        ("LLM_ROUTER_PROT", Grade.WARNING, "Did you mean LLM_ROUTER_PORT?"),
+        ("LLM_ROUTER_WEB_PORT", Grade.INFO, "`llr help reference environment` lists them."),
+    ],
+)
+def test_variables_that_do_nothing(env: dict[str, str], name: str, grade: Grade, fix: str) -> None:
+    found = codes_around({}, {**env, name: "1"})["variable-unused"]
+    assert (found.grade, found.fix) == (grade, fix)
+    assert name in found.message
 
 
 def run(
