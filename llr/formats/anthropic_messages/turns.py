@@ -32,26 +32,31 @@ from llr.ir.parts import (
     Text,
     ToolCall,
     ToolResult,
+    bare_text,
 )
 
 NO_RESPONSE = "[No response received]"
 # Stands before an assistant turn where the format wants the user to begin.
 _OPENING = "."
+_SPEAKERS = {Role.USER: "user", Role.ASSISTANT: "assistant"}
 
 
 @dataclass(slots=True)
 class Turn:
-    """One turn in the making. `plain` says that one string may stand for its only text."""
+    """One turn in the making. `plain` says that one string may stand for its only text, `tools` that it may have calls
+    or results."""
 
     role: str
     content: list[dict[str, Any]] = field(default_factory=list)
     plain: bool = True
+    tools: bool = False
     luggage: dict[str, Any] = field(default_factory=dict)
 
     def body(self) -> dict[str, Any]:
         """Returns the turn as a message of the body."""
         content: Any = self.content
-        if self.plain and len(content) == 1 and content[0].keys() == {"type", "text"}:
+        if self.plain and len(content) == 1 and len(content[0]) == 2 and "text" in content[0]:
+            # Nothing but a type, which every block has, and a text.
             content = content[0]["text"]
         return {"role": self.role, "content": content, **self.luggage}
 
@@ -69,6 +74,13 @@ class Conversation:
 
     def add(self, message: Message) -> None:
         """Adds one message: to the open turn when it has the same role, else as a new one."""
+        said, speaker = bare_text(message), _SPEAKERS.get(message.role)
+        if said and speaker is not None:
+            if not said.isspace():
+                turn = self._turn(speaker)
+                turn.plain = turn.plain and not turn.content
+                turn.content.append({"type": "text", "text": said})
+            return
         own_system = message.role is Role.SYSTEM and OWN_ROLE in bag(message.extras, MESSAGES)
         if message.role in (Role.SYSTEM, Role.DEVELOPER) and not (own_system and self._takes_system()):
             self._instruct(message)
@@ -80,10 +92,11 @@ class Conversation:
         if not content:
             return
         turn = self._turn(role)
+        turn.tools = True
         turn.plain = turn.plain and not turn.content and AS_LIST not in bag(message.extras, MESSAGES)
         turn.content += content
-        unload(message.extras, MESSAGES, turn.luggage)
         if message.extras:
+            unload(message.extras, MESSAGES, turn.luggage)
             self.losses += luggage_losses(message.extras, MESSAGES, message.at)
 
     def _takes_system(self) -> bool:
@@ -208,9 +221,10 @@ class Conversation:
         while place < len(self.turns):
             turn = self.turns[place]
             if turn.role == "user":
-                self._pair(turn, calls)
-                calls = []
-            elif turn.role == "assistant":
+                if calls or turn.tools:
+                    self._pair(turn, calls)
+                    calls = []
+            elif turn.role == "assistant" and turn.tools:
                 calls = [block["id"] for block in turn.content if block["type"] == "tool_use"]
                 following = self.turns[place + 1].role if place + 1 < len(self.turns) else ""
                 if calls and following != "user":

@@ -22,12 +22,25 @@ from llr.formats.repair import NO_THINKING_HISTORY
 from llr.formats.tool_names import ToolNames
 from llr.formats.toolforms import arguments_object, wrapped
 from llr.ir.loss import Loss, LossLevel
-from llr.ir.parts import Media, Message, Opaque, Part, Reasoning, Refusal, Role, Text, ToolCall, ToolResult
+from llr.ir.parts import (
+    Media,
+    Message,
+    Opaque,
+    Part,
+    Reasoning,
+    Refusal,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+    bare_text,
+)
 
 NO_RESPONSE = "[No response received]"
 # The vendor's documented stand-in for the signature of a call that another model made.
 NO_SIGNATURE = "skip_thought_signature_validator"
 _OPENING = "."
+_SPEAKERS = {Role.USER: "user", Role.ASSISTANT: "model"}
 
 
 @dataclass(slots=True)
@@ -42,8 +55,10 @@ class Turn:
 
     def body(self) -> JSON:
         """Returns the content."""
-        head: dict[str, JSON] = {"role": self.role} if self.role else {}
-        return {**head, "parts": self.parts, **self.luggage}
+        out: dict[str, JSON] = {"role": self.role, "parts": self.parts} if self.role else {"parts": self.parts}
+        if self.luggage:
+            out.update(self.luggage)
+        return out
 
 
 @dataclass(slots=True)
@@ -66,6 +81,10 @@ class Conversation:
 
     def add(self, message: Message) -> None:
         """Adds one message."""
+        bare, speaker = bare_text(message), _SPEAKERS.get(message.role)
+        if bare and speaker is not None:
+            self._turn(speaker, message).parts.append({"text": bare})
+            return
         if message.extras:
             self.losses += luggage_losses(message.extras, OWN, message.at)
         for part in message.parts:
@@ -90,11 +109,12 @@ class Conversation:
         if last is not None and last.role == role and not self.own and not last.answers:
             return last
         turn = Turn(role)
-        notes = reading.bag(message.extras, OWN)
-        if "~role" in notes:
-            # A content without a role is the user's.
-            turn.role = reading.text(notes["~role"])
-        reading.unload(message.extras, OWN, turn.luggage)
+        if message.extras:
+            notes = reading.bag(message.extras, OWN)
+            if "~role" in notes:
+                # A content without a role is the user's.
+                turn.role = reading.text(notes["~role"])
+            reading.unload(message.extras, OWN, turn.luggage)
         self.turns.append(turn)
         return turn
 
@@ -311,15 +331,16 @@ class Conversation:
             self.turns.append(Turn("user", [{"text": _OPENING}]))
             self.lose("messages", "empty conversation", "the user has to say something", LossLevel.SILENT)
         for place, turn in enumerate(self.turns):
+            out.append(turn.body())
+            if not turn.calls:
+                continue
             following = self.turns[place + 1] if place + 1 < len(self.turns) else None
-            if turn.calls and (following is None or not following.answers):
+            if following is not None and following.answers:
+                self._complete(turn, following)
+            else:
                 missing = Turn("user", answers=True)
                 self._complete(turn, missing)
-                out += [turn.body(), missing.body()]
-                continue
-            if turn.calls and following is not None:
-                self._complete(turn, following)
-            out.append(turn.body())
+                out.append(missing.body())
         return out
 
     def _complete(self, calls: Turn, answers: Turn) -> None:

@@ -46,9 +46,11 @@ from llr.ir.parts import (
     ToolCall,
     ToolKind,
     ToolResult,
+    bare_text,
 )
 
 NO_RESPONSE = "[No response received]"
+_SPEAKERS = {Role.USER: "user", Role.ASSISTANT: "assistant"}
 
 
 def call_ids(target: Target) -> CallIds:
@@ -80,7 +82,13 @@ class Conversation:
 
     def add(self, message: Message) -> None:
         """Adds one message."""
-        self.losses += luggage_losses(message.extras, CHAT, message.at)
+        said, speaker = bare_text(message), _SPEAKERS.get(message.role)
+        if said and speaker is not None:
+            self._settle()
+            self.messages.append({"role": speaker, "content": said})
+            return
+        if message.extras:
+            self.losses += luggage_losses(message.extras, CHAT, message.at)
         match message.role:
             case Role.ASSISTANT:
                 self._settle()

@@ -21,7 +21,20 @@ from llr.formats.repair import NO_THINKING_HISTORY
 from llr.formats.tool_names import ToolNames
 from llr.formats.toolforms import arguments_object
 from llr.ir.loss import Loss, LossLevel
-from llr.ir.parts import Media, Message, Opaque, Part, Reasoning, Refusal, Role, Text, ToolCall, ToolKind, ToolResult
+from llr.ir.parts import (
+    Media,
+    Message,
+    Opaque,
+    Part,
+    Reasoning,
+    Refusal,
+    Role,
+    Text,
+    ToolCall,
+    ToolKind,
+    ToolResult,
+    bare_text,
+)
 from llr.ir.request import ChatRequest
 
 NO_RESPONSE = "[No response received]"
@@ -84,11 +97,13 @@ class ItemWriter:
 
     def turn(self, message: Message) -> None:
         """Adds the items of one turn."""
-        if len(message.parts) == 1 and message.role is Role.USER and not message.extras:
-            only = message.parts[0]
-            if isinstance(only, Text) and only.text and not only.extras:
-                content: JSON = [{"type": "input_text", "text": only.text}]
+        if said := bare_text(message):
+            if message.role is Role.USER:
+                content: JSON = [{"type": "input_text", "text": said}]
                 self.items.append({"type": "message", "role": "user", "content": content})
+                return
+            if message.role is Role.ASSISTANT:
+                self.items.append(self._message(Role.ASSISTANT, [{"type": "output_text", "text": said}], calls=False))
                 return
         calls = any(isinstance(part, ToolCall) for part in message.parts)
         made: list[tuple[str, ToolCall]] = []
