@@ -26,6 +26,13 @@ def document_text(title: str, body: str) -> str:
     return f'<document title="{title}">\n{body}\n</document>' if title else f"<document>\n{body}\n</document>"
 
 
+def media_words(part: Media) -> str:
+    """Returns what stands for media a format cannot carry."""
+    if part.source is SourceKind.TEXT:
+        return document_text(part.title, part.value)
+    return f"[{part.kind.value} not shown: {part.title or part.media_type or part.kind.value}]"
+
+
 def search_digest(raw: Mapping[str, Any]) -> str | None:
     """Returns the hits of a `web_search_tool_result` as lines of title and address, None when it has none."""
     lines = [

@@ -9,7 +9,6 @@ from typing import Any
 from llr.base.jsonio import dumps_text
 from llr.base.names import FormatId
 from llr.formats import media
-from llr.formats.foreign import document_text
 from llr.formats.reading import bag, luggage, noted, rows, tables, text, unload
 from llr.formats.toolforms import arguments_object
 from llr.ir.parts import (
@@ -227,11 +226,3 @@ def _source(part: Media) -> dict[str, Any] | None:
             return {"type": "file", "file_id": part.value} if OWN_FILE in bag(part.extras, MESSAGES) else None
         case SourceKind.TEXT:
             return None if image else {"type": "text", "media_type": "text/plain", "data": part.value}
-
-
-def media_words(part: Media) -> str:
-    """Returns what stands for media this format cannot carry."""
-    if part.source is SourceKind.TEXT:
-        return document_text(part.title, part.value)
-    name = part.title or part.media_type or part.kind.value
-    return f"[{part.kind.value} not shown: {name}]"

@@ -12,7 +12,7 @@ from llr.formats.anthropic_messages.blocks import MESSAGES, decode_block
 from llr.formats.anthropic_messages.usage import decode_usage, encode_usage
 from llr.formats.base import Meta
 from llr.formats.errors import stream_fault
-from llr.formats.foreign import opaque_text
+from llr.formats.foreign import media_words, opaque_text
 from llr.formats.ids import RULES, legal_id
 from llr.formats.reading import luggage, tables, text, unload, words
 from llr.formats.toolforms import wrapped
@@ -88,7 +88,7 @@ def _encoded(part: Part, meta: Meta) -> list[dict[str, Any]]:
             kept = call_seal_block(call_id, part.seal, meta) if part.seal is not None else None
             return [kept, call] if kept is not None else [call]
         case Media():
-            return [{"type": "text", "text": blocks.media_words(part)}]
+            return [{"type": "text", "text": media_words(part)}]
         case Opaque():
             if part.format is MESSAGES and isinstance(part.raw, dict) and "type" in part.raw:
                 return [dict(part.raw)]

@@ -9,13 +9,12 @@ from typing import Any
 
 from llr.base.jsonio import dumps, quote
 from llr.formats import carrier, count
-from llr.formats.anthropic_messages import blocks
 from llr.formats.anthropic_messages.blocks import MESSAGES
 from llr.formats.anthropic_messages.errors import PING, fault_event
 from llr.formats.anthropic_messages.response import REASONS, call_seal_block, message_id
 from llr.formats.anthropic_messages.usage import encode_usage
 from llr.formats.base import FaultContext, Meta
-from llr.formats.foreign import opaque_text
+from llr.formats.foreign import media_words, opaque_text
 from llr.formats.ids import RULES, legal_id
 from llr.formats.reading import unload
 from llr.ir.events import (
@@ -122,7 +121,7 @@ class StreamEncoder:
                 elif words := opaque_text(part):
                     out += self._whole_text(words)
             case Media():
-                out += self._whole_text(blocks.media_words(part))
+                out += self._whole_text(media_words(part))
             case Text() | Reasoning() | ToolResult():
                 pass
         return out

@@ -13,7 +13,7 @@ from llr.formats.anthropic_messages.request import OWN_ROLE
 from llr.formats.base import Target
 from llr.formats.carrier import fits
 from llr.formats.fields import luggage_losses
-from llr.formats.foreign import opaque_text, plain_text
+from llr.formats.foreign import media_words, opaque_text, plain_text
 from llr.formats.ids import RULES, CallIds
 from llr.formats.models_rules import MessagesRules
 from llr.formats.reading import bag, unload
@@ -200,7 +200,7 @@ class Conversation:
                 level = LossLevel.REJECT if foreign else LossLevel.WARN
                 why = "the file belongs to another vendor" if foreign else "the target cannot take it in this form"
                 self._lose(part.at, part.kind.value, why, level)
-            return {"type": "text", "text": blocks.media_words(part)}
+            return {"type": "text", "text": media_words(part)}
         return block
 
     def _opaque(self, part: Opaque, content: list[dict[str, Any]]) -> None:

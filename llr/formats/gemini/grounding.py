@@ -28,7 +28,9 @@ def read(candidate: Mapping[str, Any], text: str) -> list[JSON]:
             if isinstance(number, int) and 0 <= number < len(chunks) and chunks[number].get("uri"):
                 web = chunks[number]
                 found.append(_citation(reading.text(web.get("uri")), reading.text(web.get("title")), cited))
-    for _, source in reading.tables(reading.table(candidate.get("citationMetadata")).get("citations")):
+    sources = reading.table(candidate.get("citationMetadata"))
+    # The vendor's two services call them differently.
+    for _, source in reading.tables(sources.get("citationSources") or sources.get("citations")):
         uri = reading.text(source.get("uri"))
         start, end = reading.count(source.get("startIndex")) or 0, reading.count(source.get("endIndex"))
         if uri:

@@ -9,7 +9,7 @@ from llr.base.names import FormatId
 from llr.formats import carrier
 from llr.formats.base import Meta
 from llr.formats.errors import stream_fault
-from llr.formats.foreign import opaque_text
+from llr.formats.foreign import media_words, opaque_text
 from llr.formats.ids import RULES, legal_id
 from llr.formats.openai_chat.parts import (
     CHAT,
@@ -248,7 +248,9 @@ class _Message:
                     self.calls.append(encode_call(part, self.meta, part.seal))
                 case Opaque():
                     self._text(opaque_text(part) or "", ())
-                case Media() | ToolResult():
+                case Media():
+                    self._text(media_words(part), ())
+                case ToolResult():
                     pass
 
     def _text(self, words: str, cited: Sequence[JSON]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from llr.base.jsonio import dumps, quote
 from llr.formats.base import FaultContext, Meta
-from llr.formats.foreign import opaque_text
+from llr.formats.foreign import media_words, opaque_text
 from llr.formats.ids import RULES, legal_id
 from llr.formats.openai_chat.errors import fault_event
 from llr.formats.openai_chat.parts import CHAT, DETAILS, FIELD, sealed_call
@@ -103,7 +103,9 @@ class StreamEncoder:
             case Opaque():
                 said = opaque_text(part)
                 return [self._chunk({"content": said})] if said else []
-            case Media() | ToolResult():
+            case Media():
+                return [self._chunk({"content": media_words(part)})]
+            case ToolResult():
                 pass
         return []
 

@@ -11,6 +11,7 @@ from llr.base.names import FormatId
 from llr.base.records import replace
 from llr.formats import reading
 from llr.formats.carrier import CALL, SEAL, outgoing, pack
+from llr.formats.foreign import media_words
 from llr.formats.openai_responses import content_out, search_out
 from llr.formats.openai_responses.content_in import OWN
 from llr.formats.openai_responses.items_in import TOOL_SEARCH
@@ -340,7 +341,10 @@ def writer_of(output: Output, part: Part) -> tuple[Writer, bytes]:
             return _call(output, part)
         case Opaque():
             return _NOTHING, _opaque(output, part)
-        case Media() | ToolResult():
+        case Media():
+            words = _TextWriter(output, None, refusal=False)
+            return words, words.delta(PartDelta(0, media_words(part)))
+        case ToolResult():
             return _NOTHING, b""
 
 
