@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from llr.base.jsonio import JSON
-from llr.config import edit
 from llr.config.document import clone_object, read_document, write_document
+from llr.config.edit_providers import remove_provider, rename_provider
+from llr.config.edit_root import set_local_server
 from llr.config.mask import masked_doc
 from llr.config.migrate import upgrade
 from llr.config.parse import parse_config
@@ -84,7 +85,7 @@ def test_saving_does_not_change_what_it_means(path: Path) -> None:
 @names
 def test_an_edit_drops_nothing(path: Path) -> None:
     doc = upgrade(document(path))
-    made = edit.set_local_server(doc, require_auth=True, port=9001).doc
+    made = set_local_server(doc, require_auth=True, port=9001).doc
     metadata: Any = made["metadata"]
     original: Any = doc.get("metadata") or {}
     assert contains(made, {key: value for key, value in doc.items() if key != "metadata"})
@@ -164,5 +165,5 @@ def test_no_wrong_value_anywhere_makes_parsing_editing_or_showing_raise(path: Pa
         upgraded = upgrade(doc)
         for one in parsed.config.providers:
             if one.type != "local-runtime":
-                edit.remove_provider(upgraded, one.id)
-                edit.rename_provider(upgraded, one.id, "renamed")
+                remove_provider(upgraded, one.id)
+                rename_provider(upgraded, one.id, "renamed")

@@ -6,9 +6,22 @@ from typing import Any
 
 import pytest
 
-from llr.config import edit
+from llr.config.build_provider import build_provider, credential
 from llr.config.document import write_document
-from llr.config.edit import Edit, EditError, introduced
+from llr.config.edit_limits import limits_by_id, remove_rate_limit, set_rate_limits
+from llr.config.edit_models import (
+    remove_alias,
+    remove_model,
+    rename_alias,
+    rename_model,
+    set_default_model,
+    set_model_fallbacks,
+    upsert_alias,
+)
+from llr.config.edit_providers import remove_provider, rename_provider, upsert_provider
+from llr.config.edit_result import Edit, introduced
+from llr.config.edit_root import set_local_server, set_master_key
+from llr.config.locate import EditError
 from llr.config.parse import parse_config
 from llr.config.references import default_is_set
 
@@ -75,22 +88,22 @@ def test_the_base_document_is_clean() -> None:
 
 
 EDITS: list[tuple[str, Callable[[Any], Edit]]] = [
-    ("upsert", lambda doc: edit.upsert_provider(doc, {"id": "acme", "name": "Acme", "models": ["n"]})),
-    ("append", lambda doc: edit.upsert_provider(doc, {"id": "new", "models": ["x"]}, master_key="k", set_default=True)),
-    ("remove provider", lambda doc: edit.remove_provider(doc, "acme")),
-    ("rename provider", lambda doc: edit.rename_provider(doc, "acme", "zeta")),
-    ("remove model", lambda doc: edit.remove_model(doc, "acme", "m")),
-    ("rename model", lambda doc: edit.rename_model(doc, "acme", "n", "n2")),
-    ("fallbacks", lambda doc: edit.set_model_fallbacks(doc, "acme", "m", ["beta/b"])),
-    ("alias", lambda doc: edit.upsert_alias(doc, "fast", targets=[{"ref": "beta/b"}])),
-    ("new alias", lambda doc: edit.upsert_alias(doc, "new", targets=[{"ref": "beta/b"}])),
-    ("remove alias", lambda doc: edit.remove_alias(doc, "fast")),
-    ("rename alias", lambda doc: edit.rename_alias(doc, "fast", "quick")),
-    ("default", lambda doc: edit.set_default_model(doc, "beta/b")),
-    ("limits", lambda doc: edit.set_rate_limits(doc, "acme", [{"id": "cap", "requests": 9}])),
-    ("remove limit", lambda doc: edit.remove_rate_limit(doc, "acme", "cap")),
-    ("master key", lambda doc: edit.set_master_key(doc, "k2")),
-    ("local server", lambda doc: edit.set_local_server(doc, require_auth=True, port=9)),
+    ("upsert", lambda doc: upsert_provider(doc, {"id": "acme", "name": "Acme", "models": ["n"]})),
+    ("append", lambda doc: upsert_provider(doc, {"id": "new", "models": ["x"]}, master_key="k", set_default=True)),
+    ("remove provider", lambda doc: remove_provider(doc, "acme")),
+    ("rename provider", lambda doc: rename_provider(doc, "acme", "zeta")),
+    ("remove model", lambda doc: remove_model(doc, "acme", "m")),
+    ("rename model", lambda doc: rename_model(doc, "acme", "n", "n2")),
+    ("fallbacks", lambda doc: set_model_fallbacks(doc, "acme", "m", ["beta/b"])),
+    ("alias", lambda doc: upsert_alias(doc, "fast", targets=[{"ref": "beta/b"}])),
+    ("new alias", lambda doc: upsert_alias(doc, "new", targets=[{"ref": "beta/b"}])),
+    ("remove alias", lambda doc: remove_alias(doc, "fast")),
+    ("rename alias", lambda doc: rename_alias(doc, "fast", "quick")),
+    ("default", lambda doc: set_default_model(doc, "beta/b")),
+    ("limits", lambda doc: set_rate_limits(doc, "acme", [{"id": "cap", "requests": 9}])),
+    ("remove limit", lambda doc: remove_rate_limit(doc, "acme", "cap")),
+    ("master key", lambda doc: set_master_key(doc, "k2")),
+    ("local server", lambda doc: set_local_server(doc, require_auth=True, port=9)),
 ]
 
 
@@ -117,9 +130,7 @@ def test_an_edit_changes_a_copy_and_only_what_it_is_about(what: str, make: Calla
 
 
 def test_a_merge_keeps_what_it_does_not_name() -> None:
-    made = done(
-        edit.upsert_provider(base(), {"id": "acme", "baseUrl": "https://new.example", "models": [{"id": "n"}, "q"]})
-    )
+    made = done(upsert_provider(base(), {"id": "acme", "baseUrl": "https://new.example", "models": [{"id": "n"}, "q"]}))
     acme = made["providers"][0]
     assert acme["baseUrl"] == "https://new.example"
     assert acme["rateLimits"] == BASE["providers"][0]["rateLimits"]
@@ -129,7 +140,7 @@ def test_a_merge_keeps_what_it_does_not_name() -> None:
 
 def test_a_merge_states_what_the_new_model_states() -> None:
     new: Any = {"id": "n", "contextWindow": 9, "fallbackModels": []}
-    made = done(edit.upsert_provider(base(), {"id": "acme", "models": [new]}))
+    made = done(upsert_provider(base(), {"id": "acme", "models": [new]}))
     assert made["providers"][0]["models"][0] == {
         "id": "n",
         "aliases": ["en"],
@@ -141,16 +152,14 @@ def test_a_merge_states_what_the_new_model_states() -> None:
 
 def test_a_merge_writes_under_the_spelling_in_use() -> None:
     doc: Any = {"providers": [{"id": "a", "base-url": "https://old.example", "credential": "old", "models": "m"}]}
-    made = done(
-        edit.upsert_provider(doc, {"id": "a", "baseUrl": "https://new.example", "apiKey": None, "apiKeyEnv": "K"})
-    )
+    made = done(upsert_provider(doc, {"id": "a", "baseUrl": "https://new.example", "apiKey": None, "apiKeyEnv": "K"}))
     assert made["providers"] == [{"id": "a", "base-url": "https://new.example", "models": "m", "apiKeyEnv": "K"}]
 
 
 def test_a_single_provider_object_becomes_a_list_when_another_joins() -> None:
     doc: Any = {"providers": {"id": "a", "models": ["m"]}}
-    assert [one["id"] for one in done(edit.upsert_provider(doc, {"id": "b"}))["providers"]] == ["a", "b"]
-    assert done(edit.upsert_provider({}, {"name": "My AI"}))["providers"] == [{"id": "my-ai", "name": "My AI"}]
+    assert [one["id"] for one in done(upsert_provider(doc, {"id": "b"}))["providers"]] == ["a", "b"]
+    assert done(upsert_provider({}, {"name": "My AI"}))["providers"] == [{"id": "my-ai", "name": "My AI"}]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +173,7 @@ def test_a_single_provider_object_becomes_a_list_when_another_joins() -> None:
     ],
 )
 def test_the_first_model_becomes_the_default_only_where_there_is_none(doc: Any, default: str | None) -> None:
-    made = done(edit.upsert_provider(doc, {"id": "new", "models": ["x"]}, set_default=True))
+    made = done(upsert_provider(doc, {"id": "new", "models": ["x"]}, set_default=True))
     assert made.get("defaultModel") == default
     if default == "new/x":
         assert made["modelAliases"]["default"]["targets"] == [{"ref": "new/x"}]
@@ -173,14 +182,14 @@ def test_the_first_model_becomes_the_default_only_where_there_is_none(doc: Any, 
 
 def test_a_bad_provider_id_is_refused() -> None:
     with pytest.raises(EditError, match="9x"):
-        edit.upsert_provider({}, {"id": "9x"})
+        upsert_provider({}, {"id": "9x"})
 
 
 # Removing.
 
 
 def test_removing_a_provider_takes_every_reference_along() -> None:
-    made = edit.remove_provider(base(), "acme")
+    made = remove_provider(base(), "acme")
     found = done(made)
     assert [one["id"] for one in found["providers"]] == ["beta", "gone"]
     assert found["defaultModel"] == "beta/b"
@@ -200,14 +209,14 @@ def test_removing_a_provider_takes_every_reference_along() -> None:
 
 
 def test_removing_without_pruning_leaves_the_references() -> None:
-    found = done(edit.remove_provider(base(), "acme", prune=False))
+    found = done(remove_provider(base(), "acme", prune=False))
     assert found["modelAliases"] == BASE["modelAliases"]
     assert any("unknown model acme/m" in message for message in errors(found))
 
 
 def test_removing_the_last_provider_unsets_the_default() -> None:
     doc: Any = {"defaultModel": "a/m", "amp": {"defaultRoute": "a/m"}, "providers": [{"id": "a", "models": ["m"]}]}
-    found = done(edit.remove_provider(doc, "a"))
+    found = done(remove_provider(doc, "a"))
     assert "defaultModel" not in found
     assert found["amp"] == {}
 
@@ -218,13 +227,13 @@ def test_a_default_alias_emptied_by_a_removal_gets_the_new_default() -> None:
         "providers": [{"id": "a", "models": ["m"]}, {"id": "b", "models": ["n"]}],
         "modelAliases": {"default": {"targets": ["a/m"]}},
     }
-    found = done(edit.remove_provider(doc, "a"))
+    found = done(remove_provider(doc, "a"))
     assert found["defaultModel"] == "b/n"
     assert found["modelAliases"]["default"]["targets"] == [{"ref": "b/n"}]
 
 
 def test_removing_a_model_by_alias_takes_selectors_and_references_along() -> None:
-    found = done(edit.remove_model(base(), "acme", "en"))
+    found = done(remove_model(base(), "acme", "en"))
     assert found["providers"][0]["models"] == ["m", {"id": "off", "enabled": False}]
     assert found["modelAliases"]["fast"]["targets"] == ["acme/m@3"]
     assert found["providers"][0]["rateLimits"][0]["models"] == ["m"]
@@ -234,7 +243,7 @@ def test_removing_a_model_by_alias_takes_selectors_and_references_along() -> Non
 
 
 def test_removing_an_alias() -> None:
-    made = edit.remove_alias(base(), "fast")
+    made = remove_alias(base(), "fast")
     found = done(made)
     assert "fast" not in found["modelAliases"]
     assert found["modelAliases"]["outer"]["targets"] == [{"ref": "beta/b"}]
@@ -244,7 +253,7 @@ def test_removing_an_alias() -> None:
 
 
 def test_the_default_alias_is_emptied_never_removed() -> None:
-    found = done(edit.remove_alias(base(), "default"))
+    found = done(remove_alias(base(), "default"))
     assert found["modelAliases"]["default"] == {"strategy": "ordered", "targets": [], "note": 1, "fallbackTargets": []}
 
 
@@ -257,14 +266,14 @@ def test_removing_the_alias_that_is_the_default_model() -> None:
         ],
         "modelAliases": {"fast": {"targets": ["a/m"]}},
     }
-    assert done(edit.remove_alias(doc, "fast"))["defaultModel"] == "a/m"
+    assert done(remove_alias(doc, "fast"))["defaultModel"] == "a/m"
 
 
 # Renaming.
 
 
 def test_renaming_a_provider_is_followed_everywhere() -> None:
-    made = edit.rename_provider(base(), "acme", "zeta")
+    made = rename_provider(base(), "acme", "zeta")
     found = done(made)
     text = write_document(found).decode()
     assert "acme/" not in text.replace("https://x.example", "")
@@ -276,23 +285,23 @@ def test_renaming_a_provider_is_followed_everywhere() -> None:
     assert found["claudeCode"] == {"webSearchProvider": "zeta/m"}
     assert found["amp"]["overrides"]["entities"][0]["route"] == "zeta/m"
     assert errors(found) == []
-    assert done(edit.rename_provider(found, "zeta", "acme")) == BASE
+    assert done(rename_provider(found, "zeta", "acme")) == BASE
 
 
 def test_renaming_a_provider_known_only_by_name_writes_its_id() -> None:
     doc: Any = {"providers": [{"name": "My AI", "models": ["m"]}], "modelAliases": {"a": {"targets": "my-ai/m"}}}
-    found = done(edit.rename_provider(doc, "my-ai", "own"))
+    found = done(rename_provider(doc, "my-ai", "own"))
     assert list(found["providers"][0]) == ["id", "name", "models"]
     assert found["modelAliases"]["a"]["targets"] == ["own/m"]
 
 
 def test_a_renamed_subscription_keeps_its_tokens() -> None:
     doc: Any = {"providers": [{"id": "sub", "type": "subscription", "subscriptionType": "claude-code"}]}
-    assert done(edit.rename_provider(doc, "sub", "claude"))["providers"][0]["subscriptionProfile"] == "sub"
+    assert done(rename_provider(doc, "sub", "claude"))["providers"][0]["subscriptionProfile"] == "sub"
 
 
 def test_renaming_a_model_is_followed_everywhere() -> None:
-    found = done(edit.rename_model(base(), "acme", "m", "vendor/m2"))
+    found = done(rename_model(base(), "acme", "m", "vendor/m2"))
     text = write_document(found).decode()
     assert '"acme/m' not in text
     assert found["providers"][0]["models"][0] == "vendor/m2"
@@ -300,16 +309,16 @@ def test_renaming_a_model_is_followed_everywhere() -> None:
     assert found["modelAliases"]["fast"]["targets"] == ["acme/vendor/m2@3", "acme/en"]
     assert found["webSearch"]["providers"][1] == {"id": "acme/vendor/m2", "providerId": "acme", "model": "vendor/m2"}
     assert errors(found) == []
-    assert done(edit.rename_model(found, "acme", "vendor/m2", "m")) == BASE
+    assert done(rename_model(found, "acme", "vendor/m2", "m")) == BASE
 
 
 def test_renaming_a_model_keeps_its_id_key() -> None:
     doc: Any = {"providers": [{"id": "a", "models": [{"name": "m", "x": 1}]}]}
-    assert done(edit.rename_model(doc, "a", "m", "n"))["providers"][0]["models"] == [{"name": "n", "x": 1}]
+    assert done(rename_model(doc, "a", "m", "n"))["providers"][0]["models"] == [{"name": "n", "x": 1}]
 
 
 def test_renaming_an_alias_is_followed_everywhere() -> None:
-    found = done(edit.rename_alias(base(defaultModel="fast"), "fast", "quick[1m]"))
+    found = done(rename_alias(base(defaultModel="fast"), "fast", "quick[1m]"))
     assert list(found["modelAliases"]) == ["default", "quick[1m]", "outer"]
     assert found["modelAliases"]["outer"]["targets"] == ["alias:quick[1m]", "quick[1m]", {"ref": "beta/b"}]
     assert found["defaultModel"] == "quick[1m]"
@@ -331,7 +340,7 @@ def test_references_in_older_and_map_forms_are_followed() -> None:
         "web-search": {"providers": {"a/m": {}, "brave": {"key": "k"}, "odd": 7}},
         "claude-code": {"searchProvider": "a/m"},
     }
-    renamed = done(edit.rename_alias(done(edit.rename_provider(doc, "a", "z")), "x", "w"))
+    renamed = done(rename_alias(done(rename_provider(doc, "a", "z")), "x", "w"))
     assert renamed["model-aliases"] == {
         "w": {"id": "w", "targets": ["z/m"], "fallbacks": [7, {"route": "z/m"}]},
         "odd": 1,
@@ -345,7 +354,7 @@ def test_references_in_older_and_map_forms_are_followed() -> None:
     }
     assert renamed["web-search"]["providers"] == {"z/m": {}, "brave": {"key": "k"}, "odd": 7}
     assert renamed["claude-code"] == {"searchProvider": "z/m"}
-    removed = done(edit.remove_model(renamed, "z", "m"))
+    removed = done(remove_model(renamed, "z", "m"))
     assert removed["providers"][1]["models"] == []
     assert removed["model-aliases"]["w"] == {"id": "w", "targets": [], "fallbacks": [7]}
     assert removed["ampcode"]["raw-model-routes"] == []
@@ -356,12 +365,12 @@ def test_references_in_older_and_map_forms_are_followed() -> None:
 
 def test_search_routes_as_text_are_followed() -> None:
     doc: Any = {"providers": [{"id": "a", "models": ["m"]}], "webSearch": {"providers": ["a/m", "brave", 7]}}
-    assert done(edit.rename_model(doc, "a", "m", "n"))["webSearch"]["providers"] == ["a/n", "brave", 7]
-    assert done(edit.remove_provider(doc, "a"))["webSearch"]["providers"] == ["brave", 7]
+    assert done(rename_model(doc, "a", "m", "n"))["webSearch"]["providers"] == ["a/n", "brave", 7]
+    assert done(remove_provider(doc, "a"))["webSearch"]["providers"] == ["brave", 7]
 
 
 def test_unknown_keys_of_an_upsert_are_written() -> None:
-    found = done(edit.upsert_provider(base(), {"id": "acme", "proxy": "direct", "unknown": None}))
+    found = done(upsert_provider(base(), {"id": "acme", "proxy": "direct", "unknown": None}))
     assert found["providers"][0]["proxy"] == "direct"
     assert "unknown" not in found["providers"][0]
 
@@ -371,13 +380,13 @@ def test_a_weight_that_belongs_to_a_model_id_is_no_weight() -> None:
         "providers": [{"id": "a", "models": ["m", "m@3"]}],
         "modelAliases": {"x": {"targets": ["a/m@3", "a/m@4"]}},
     }
-    assert done(edit.rename_model(doc, "a", "m", "n"))["modelAliases"]["x"]["targets"] == ["a/m@3", "a/n@4"]
+    assert done(rename_model(doc, "a", "m", "n"))["modelAliases"]["x"]["targets"] == ["a/m@3", "a/n@4"]
 
 
 def test_renaming_to_the_same_name_changes_nothing() -> None:
-    assert edit.rename_provider(base(), "acme", "acme") == Edit(BASE)
-    assert edit.rename_model(base(), "acme", "m", "m") == Edit(BASE)
-    assert edit.rename_alias(base(), "fast", "fast") == Edit(BASE)
+    assert rename_provider(base(), "acme", "acme") == Edit(BASE)
+    assert rename_model(base(), "acme", "m", "m") == Edit(BASE)
+    assert rename_alias(base(), "fast", "fast") == Edit(BASE)
 
 
 # Aliases, fallbacks, default.
@@ -385,11 +394,11 @@ def test_renaming_to_the_same_name_changes_nothing() -> None:
 
 def test_upserting_an_alias_keeps_what_is_not_given() -> None:
     doc: Any = {"model-aliases": {" fast ": {"targets": ["a/m"], "fallbacks": ["a/n"], "x": 1, "strategy": "rr"}}}
-    found = done(edit.upsert_alias(doc, "fast", fallback_targets=[{"ref": "a/o"}]))
+    found = done(upsert_alias(doc, "fast", fallback_targets=[{"ref": "a/o"}]))
     assert found == {
         "model-aliases": {" fast ": {"targets": ["a/m"], "fallbacks": [{"ref": "a/o"}], "x": 1, "strategy": "rr"}}
     }
-    cleared = done(edit.upsert_alias(found, "fast", fallback_targets=[], strategy="Smart", metadata={"k": 1}))
+    cleared = done(upsert_alias(found, "fast", fallback_targets=[], strategy="Smart", metadata={"k": 1}))
     assert cleared["model-aliases"][" fast "]["fallbacks"] == []
     assert cleared["model-aliases"][" fast "]["strategy"] == "auto"
     assert cleared["model-aliases"][" fast "]["metadata"] == {"k": 1}
@@ -397,16 +406,16 @@ def test_upserting_an_alias_keeps_what_is_not_given() -> None:
 
 def test_a_new_alias() -> None:
     targets: Any = [{"ref": "openrouter/gpt-4o-mini", "weight": 3}, {"ref": "anthropic/claude-3-5-haiku", "weight": 2}]
-    found = done(edit.upsert_alias({}, "new", targets=targets))
+    found = done(upsert_alias({}, "new", targets=targets))
     assert found["modelAliases"]["new"] == {"id": "new", "strategy": "ordered", "targets": targets}
 
 
 def test_fallbacks_turn_a_bare_model_into_an_object() -> None:
-    found = done(edit.set_model_fallbacks(base(), "acme", "m", ["beta/b", "beta/b"]))
+    found = done(set_model_fallbacks(base(), "acme", "m", ["beta/b", "beta/b"]))
     assert found["providers"][0]["models"][0] == {"id": "m", "fallbackModels": ["beta/b"]}
-    cleared = done(edit.set_model_fallbacks(base(), "acme", "en", []))
+    cleared = done(set_model_fallbacks(base(), "acme", "en", []))
     assert cleared["providers"][0]["models"][1]["fallbackModels"] == []
-    assert done(edit.set_model_fallbacks(base(), "acme", "m", []))["providers"][0]["models"][0] == "m"
+    assert done(set_model_fallbacks(base(), "acme", "m", []))["providers"][0]["models"][0] == "m"
 
 
 @pytest.mark.parametrize(
@@ -418,7 +427,7 @@ def test_fallbacks_turn_a_bare_model_into_an_object() -> None:
     ],
 )
 def test_setting_the_default_moves_the_alias_too(ref: str, targets: Any, strategy: str) -> None:
-    found = done(edit.set_default_model(base(), ref))
+    found = done(set_default_model(base(), ref))
     assert found["defaultModel"] == ref
     assert found["modelAliases"]["default"]["targets"] == targets
     assert found["modelAliases"]["default"]["strategy"] == strategy
@@ -428,7 +437,7 @@ def test_setting_the_default_moves_the_alias_too(ref: str, targets: Any, strateg
 
 def test_the_default_borrows_the_strategy_of_its_alias() -> None:
     doc: Any = {"modelAliases": {"rr": {"strategy": "round-robin", "targets": []}}}
-    assert done(edit.set_default_model(doc, "rr"))["modelAliases"]["default"]["strategy"] == "round-robin"
+    assert done(set_default_model(doc, "rr"))["modelAliases"]["default"]["strategy"] == "round-robin"
 
 
 # Rate limits and the root.
@@ -440,20 +449,20 @@ def test_setting_limits_merges_by_id_in_place() -> None:
         {"id": "cap", "models": ["all"], "requests": 7, "window": window},
         {"id": "new", "models": ["m"], "requests": 8, "window": window},
     ]
-    found = done(edit.set_rate_limits(base(), "acme", fresh))["providers"][0]["rateLimits"]
+    found = done(set_rate_limits(base(), "acme", fresh))["providers"][0]["rateLimits"]
     assert found == [{**fresh[0], "note": "x"}, BASE["providers"][0]["rateLimits"][1], fresh[1]]
 
 
 def test_replacing_limits_drops_the_others() -> None:
     fresh: Any = [{"id": "new", "models": ["m"], "requests": 8, "window": {"unit": "hour", "size": 2}}]
-    made = edit.set_rate_limits(base(), "acme", fresh, replace=True)
+    made = set_rate_limits(base(), "acme", fresh, replace=True)
     assert done(made)["providers"][0]["rateLimits"] == fresh
     assert len(made.changes) == 3
 
 
 def test_limits_are_found_by_the_id_made_of_their_name() -> None:
-    assert list(edit.limits_by_id(BASE["providers"][0])) == ["cap", "all-cap"]
-    found = done(edit.remove_rate_limit(base(), "acme", "all-cap"))
+    assert list(limits_by_id(BASE["providers"][0])) == ["cap", "all-cap"]
+    found = done(remove_rate_limit(base(), "acme", "all-cap"))
     assert [one["id"] for one in found["providers"][0]["rateLimits"]] == ["cap"]
 
 
@@ -464,68 +473,68 @@ def test_a_limit_keeps_its_token_cap() -> None:
         ]
     }
     fresh: Any = [{"id": "x", "models": ["m"], "requests": 2}]
-    assert done(edit.set_rate_limits(doc, "a", fresh))["providers"][0]["rateLimits"] == [
+    assert done(set_rate_limits(doc, "a", fresh))["providers"][0]["rateLimits"] == [
         {"id": "x", "models": ["m"], "requests": 2, "tokens": 5, "metadata": {"k": 1}}
     ]
 
 
 def test_the_local_server_writes_only_what_is_no_default() -> None:
-    found = done(edit.set_local_server({}, require_auth=True, watch_config=True, host="0.0.0.0", port=9))
+    found = done(set_local_server({}, require_auth=True, watch_config=True, host="0.0.0.0", port=9))
     assert found == {"metadata": {"localServer": {"requireAuth": True, "host": "0.0.0.0", "port": 9}}}
-    again = done(edit.set_local_server(found, require_auth=False, watch_binary=False))
+    again = done(set_local_server(found, require_auth=False, watch_binary=False))
     assert again["metadata"]["localServer"] == {"host": "0.0.0.0", "port": 9, "watchBinary": False}
-    assert done(edit.set_local_server({"metadata": {"x": 1}}, watch_config=True)) == {"metadata": {"x": 1}}
-    assert edit.set_local_server({"version": 2}) == Edit({"version": 2})
+    assert done(set_local_server({"metadata": {"x": 1}}, watch_config=True)) == {"metadata": {"x": 1}}
+    assert set_local_server({"version": 2}) == Edit({"version": 2})
 
 
 # What is refused.
 
 WRONG: list[tuple[str, Callable[[Any], Edit], str, str]] = [
-    ("no provider", lambda doc: edit.remove_provider(doc, "nope"), "provider-not-found", "acme, beta, gone"),
-    ("rename to taken", lambda doc: edit.rename_provider(doc, "acme", "gone"), "provider-exists", "gone"),
-    ("rename to bad", lambda doc: edit.rename_provider(doc, "acme", "Ac Me"), "provider-id", "Ac Me"),
-    ("no model", lambda doc: edit.remove_model(doc, "acme", "nope"), "model-not-found", "m, n, off"),
-    ("model taken", lambda doc: edit.rename_model(doc, "acme", "m", "n"), "model-exists", "n"),
-    ("model taken by alias", lambda doc: edit.rename_model(doc, "acme", "m", "en"), "model-exists", "en"),
-    ("model empty", lambda doc: edit.rename_model(doc, "acme", "m", ""), "model-id", "invalid"),
-    ("model blank", lambda doc: edit.rename_model(doc, "acme", "m", "a b"), "model-id", "a b"),
+    ("no provider", lambda doc: remove_provider(doc, "nope"), "provider-not-found", "acme, beta, gone"),
+    ("rename to taken", lambda doc: rename_provider(doc, "acme", "gone"), "provider-exists", "gone"),
+    ("rename to bad", lambda doc: rename_provider(doc, "acme", "Ac Me"), "provider-id", "Ac Me"),
+    ("no model", lambda doc: remove_model(doc, "acme", "nope"), "model-not-found", "m, n, off"),
+    ("model taken", lambda doc: rename_model(doc, "acme", "m", "n"), "model-exists", "n"),
+    ("model taken by alias", lambda doc: rename_model(doc, "acme", "m", "en"), "model-exists", "en"),
+    ("model empty", lambda doc: rename_model(doc, "acme", "m", ""), "model-id", "invalid"),
+    ("model blank", lambda doc: rename_model(doc, "acme", "m", "a b"), "model-id", "a b"),
     (
         "fallback itself",
-        lambda doc: edit.set_model_fallbacks(doc, "acme", "m", ["acme/m"]),
+        lambda doc: set_model_fallbacks(doc, "acme", "m", ["acme/m"]),
         "fallbacks-invalid",
         "Invalid fallback model(s): acme/m.",
     ),
     (
         "fallback unknown",
-        lambda doc: edit.set_model_fallbacks(doc, "acme", "m", ["x/y", "beta/b", "z/w"]),
+        lambda doc: set_model_fallbacks(doc, "acme", "m", ["x/y", "beta/b", "z/w"]),
         "fallbacks-invalid",
         "x/y, z/w.",
     ),
     (
         "fallback by alias",
-        lambda doc: edit.set_model_fallbacks(doc, "beta", "b", ["acme/en"]),
+        lambda doc: set_model_fallbacks(doc, "beta", "b", ["acme/en"]),
         "fallbacks-invalid",
         "acme/en",
     ),
-    ("alias id", lambda doc: edit.upsert_alias(doc, "a/b", targets=[{"ref": "x"}]), "alias-id", "a/b"),
-    ("alias strategy", lambda doc: edit.upsert_alias(doc, "fast", strategy="dice"), "strategy", "round-robin"),
-    ("alias targets", lambda doc: edit.upsert_alias(doc, "fast", targets=[]), "alias-targets", "required"),
-    ("no alias", lambda doc: edit.remove_alias(doc, "nope"), "alias-not-found", "default, fast, outer"),
-    ("rename no alias", lambda doc: edit.rename_alias(doc, "nope", "x"), "alias-not-found", "nope"),
-    ("rename default", lambda doc: edit.rename_alias(doc, "default", "x"), "alias-default", "default"),
-    ("rename into default", lambda doc: edit.rename_alias(doc, "fast", "default"), "alias-default", "default"),
-    ("rename alias taken", lambda doc: edit.rename_alias(doc, "fast", "outer"), "alias-exists", "outer"),
-    ("rename alias bad", lambda doc: edit.rename_alias(doc, "fast", "a b"), "alias-id", "a b"),
-    ("default unknown", lambda doc: edit.set_default_model(doc, "acme/nope"), "default-unknown", "acme/nope"),
-    ("default itself", lambda doc: edit.set_default_model(doc, "default"), "default-unknown", "default"),
+    ("alias id", lambda doc: upsert_alias(doc, "a/b", targets=[{"ref": "x"}]), "alias-id", "a/b"),
+    ("alias strategy", lambda doc: upsert_alias(doc, "fast", strategy="dice"), "strategy", "round-robin"),
+    ("alias targets", lambda doc: upsert_alias(doc, "fast", targets=[]), "alias-targets", "required"),
+    ("no alias", lambda doc: remove_alias(doc, "nope"), "alias-not-found", "default, fast, outer"),
+    ("rename no alias", lambda doc: rename_alias(doc, "nope", "x"), "alias-not-found", "nope"),
+    ("rename default", lambda doc: rename_alias(doc, "default", "x"), "alias-default", "default"),
+    ("rename into default", lambda doc: rename_alias(doc, "fast", "default"), "alias-default", "default"),
+    ("rename alias taken", lambda doc: rename_alias(doc, "fast", "outer"), "alias-exists", "outer"),
+    ("rename alias bad", lambda doc: rename_alias(doc, "fast", "a b"), "alias-id", "a b"),
+    ("default unknown", lambda doc: set_default_model(doc, "acme/nope"), "default-unknown", "acme/nope"),
+    ("default itself", lambda doc: set_default_model(doc, "default"), "default-unknown", "default"),
     (
         "no bucket",
-        lambda doc: edit.remove_rate_limit(doc, "acme", "x"),
+        lambda doc: remove_rate_limit(doc, "acme", "x"),
         "bucket-not-found",
         "Rate-limit bucket 'x' not found on provider 'acme'.",
     ),
-    ("bucket id", lambda doc: edit.set_rate_limits(doc, "acme", [{"requests": 1}]), "bucket-id", "required"),
-    ("empty key", lambda doc: edit.set_master_key(doc, ""), "master-key", "required"),
+    ("bucket id", lambda doc: set_rate_limits(doc, "acme", [{"requests": 1}]), "bucket-id", "required"),
+    ("empty key", lambda doc: set_master_key(doc, ""), "master-key", "required"),
 ]
 
 
@@ -541,7 +550,7 @@ def test_an_edit_that_cannot_be_made(what: str, make: Callable[[Any], Edit], cod
 
 def test_aliases_that_are_no_object_are_not_overwritten() -> None:
     with pytest.raises(EditError):
-        edit.upsert_alias({"modelAliases": [1]}, "a", targets=[{"ref": "x/y"}])
+        upsert_alias({"modelAliases": [1]}, "a", targets=[{"ref": "x/y"}])
 
 
 # Which errors block.
@@ -553,9 +562,9 @@ def test_only_errors_that_the_edit_adds_block_it() -> None:
     before = parse_config(stale, {})
     assert before.errors
     limits: Any = [{"id": "x", "models": ["m"], "requests": 1, "window": {"unit": "day", "size": 1}}]
-    assert introduced(before, parse_config(done(edit.set_rate_limits(stale, "acme", limits)), {})) == ()
+    assert introduced(before, parse_config(done(set_rate_limits(stale, "acme", limits)), {})) == ()
     targets: Any = [{"ref": "acme/stale"}, {"ref": "acme/other"}]
-    after = parse_config(done(edit.upsert_alias(stale, "fast", targets=targets)), {})
+    after = parse_config(done(upsert_alias(stale, "fast", targets=targets)), {})
     assert [issue.message for issue in introduced(before, after)] == [
         "alias fast targets[1] references unknown model acme/other"
     ]
@@ -565,7 +574,7 @@ def test_an_old_error_that_moves_up_a_list_is_no_new_one() -> None:
     stale = base()
     stale["modelAliases"]["fast"]["targets"] = ["acme/n", "acme/stale"]
     before = parse_config(stale, {})
-    after = parse_config(done(edit.remove_model(stale, "acme", "n")), {})
+    after = parse_config(done(remove_model(stale, "acme", "n")), {})
     assert introduced(before, after) == ()
 
 
@@ -581,7 +590,7 @@ def test_the_same_error_twice_as_often_is_a_new_one() -> None:
 
 
 def test_building_a_provider_from_flags() -> None:
-    found = edit.build_provider(
+    found = build_provider(
         {
             "providerId": "Demo",
             "name": "Demo",
@@ -616,14 +625,14 @@ def test_building_a_provider_from_a_probe() -> None:
         "secret": "dropped",
     }
     given: Any = {"id": "x", "anthropic-base-url": "https://c.example", "openaiBaseUrl": "https://o.example"}
-    found: Any = edit.build_provider(given, probe)
+    found: Any = build_provider(given, probe)
     assert (found["format"], found["formats"]) == ("claude", ["claude", "openai"])
     assert found["baseUrlByFormat"] == {"openai": "https://o.example/", "claude": "https://c.example/"}
     assert found["models"] == [{"id": "a", "formats": ["claude"]}, {"id": "b", "formats": ["openai"]}]
     assert found["lastProbe"]["ok"] is True
     assert found["lastProbe"]["warnings"] == []
     assert "secret" not in found["lastProbe"]
-    assert edit.build_provider({**given, "models": ["only"]}, probe)["models"] == [{"id": "only"}]
+    assert build_provider({**given, "models": ["only"]}, probe)["models"] == [{"id": "only"}]
 
 
 def test_building_a_provider_with_addresses_by_format() -> None:
@@ -632,13 +641,13 @@ def test_building_a_provider_with_addresses_by_format() -> None:
         "endpoints": {"anthropic": "https://c.example", "grpc": "https://g.example"},
         "models": [{"id": "m", "cost": 1}, 7, {"cost": 2}],
     }
-    found = edit.build_provider(given)
+    found = build_provider(given)
     assert found["baseUrlByFormat"] == {"claude": "https://c.example/"}
     assert found["models"] == [{"id": "m", "cost": 1}, {"id": "7"}]
 
 
 def test_building_a_subscription() -> None:
-    found = edit.build_provider({"name": "GPT Sub", "type": "subscription", "subscriptionType": "chatgpt-codex"})
+    found = build_provider({"name": "GPT Sub", "type": "subscription", "subscriptionType": "chatgpt-codex"})
     assert found == {
         "id": "gpt-sub",
         "name": "GPT Sub",
@@ -658,4 +667,4 @@ def test_building_a_subscription() -> None:
     ],
 )
 def test_the_credential_box(text: str, stored: Any) -> None:
-    assert edit.credential(text) == stored
+    assert credential(text) == stored
