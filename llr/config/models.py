@@ -71,6 +71,7 @@ def _entry(owner: str, own: str, item: Cursor, probe: Mapping[str, Any] | None) 
         id=own,
         aliases=item.key("aliases").texts(),
         formats=_probed(own, probe) or configured,
+        configured_formats=configured,
         variant=(item.key("variant").string() or "").strip() or None,
         context_window=_window(item.key("contextWindow"), label),
         max_output_tokens=output,

@@ -115,6 +115,7 @@ class Model:
     id: str
     aliases: tuple[str, ...] = ()
     formats: tuple[ProviderFormat, ...] = ()
+    configured_formats: tuple[ProviderFormat, ...] = ()
     variant: str | None = None
     context_window: int | None = None
     max_output_tokens: int | None = None

@@ -16,6 +16,7 @@ from llr.config.mask import masked_doc
 from llr.config.migrate import upgrade
 from llr.config.parse import parse_config
 from llr.config.schema import Config, Doc
+from llr.config.view import written
 
 CORPUS = sorted((Path(__file__).parent / "corpus").glob("*.json"))
 names = pytest.mark.parametrize("path", CORPUS, ids=[path.stem for path in CORPUS])
@@ -80,6 +81,15 @@ def test_saving_does_not_change_what_it_means(path: Path) -> None:
     assert before.providers == after.providers
     assert before.aliases == after.aliases
     assert before.local_server == after.local_server
+
+
+@names
+def test_the_normal_form_means_the_same(path: Path) -> None:
+    doc = document(path)
+    normal = written(doc, {})
+    assert [one.id for one in config(normal).providers] == [one.id for one in config(doc).providers]
+    assert set(config(normal).aliases) == set(config(doc).aliases)
+    assert written(normal, {}) == normal
 
 
 @names
@@ -161,6 +171,7 @@ def test_no_wrong_value_anywhere_makes_parsing_editing_or_showing_raise(path: Pa
             container[key] = copy.deepcopy(dice.choice(WRONG))
         parsed = parse_config(doc, {})
         assert parsed.config is not None
+        written(doc, {})
         masked_doc(doc)
         upgraded = upgrade(doc)
         for one in parsed.config.providers:

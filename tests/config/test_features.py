@@ -1,4 +1,4 @@
-"""Blocks kept for features of their own: search, tools, quota probes."""
+"""Blocks kept for features of their own: search, tools, quota probes, and the normal form of a whole config."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from llr.config.features import read_claude_code, read_ollama
 from llr.config.links import Names, names_of
 from llr.config.providers import read_providers
 from llr.config.quota import read_quota_probe
+from llr.config.view import written
 from llr.config.websearch import read_web_search
 
 ACME: dict[str, Any] = {"id": "acme", "baseUrl": "https://x.example", "models": ["m"]}
@@ -213,3 +214,66 @@ def test_the_parts_of_a_quota_probe() -> None:
     assert found["custom"]["timeoutMs"] == 10_000
     assert found["refreshTriggers"]["onManual"] is True
     assert found["refreshTriggers"]["onUpstreamError"] == {"statusCodes": [402, 429], "bodyRegex": None}
+
+
+def test_the_normal_form_has_every_key_in_order() -> None:
+    raw = {
+        "zzz": 1,
+        "model-aliases": {"fast": {"targets": ["acme/m"]}},
+        "providers": [{**ACME, "endpoint": "https://E.example", "rateLimits": [], "models": ["m", {"id": "n"}]}],
+        "amp": {"upstreamUrl": "https://ampcode.example", "webSearch": {"count": 3}},
+        "metadata": {"localServer": {"host": "0.0.0.0", "watchConfig": True}, "note": "kept"},
+        "masterKey": "k",
+        "defaultModel": "fast",
+    }
+    found = written(raw, {})  # type: ignore[arg-type]
+    assert list(found) == [
+        "version",
+        "masterKey",
+        "defaultModel",
+        "providers",
+        "modelAliases",
+        "amp",
+        "webSearch",
+        "ollama",
+        "metadata",
+    ]
+    providers: Any = found["providers"]
+    assert set(providers[0]) == {
+        *("id", "name", "type", "enabled", "baseUrl", "format", "formats", "auth", "headers", "models", "rateLimits"),
+        "quotaProbe",
+    }
+    assert providers[0]["models"][0] == {"id": "m", "aliases": [], "formats": [], "enabled": True}
+    amp: Any = found["amp"]
+    assert amp["upstreamUrl"] == "https://ampcode.example/"
+    assert "webSearch" not in amp
+    assert found["metadata"] == {"note": "kept", "localServer": {"host": "0.0.0.0"}}
+    aliases: Any = found["modelAliases"]
+    assert aliases["default"]["targets"] == [{"ref": "acme/m"}]
+
+
+def test_the_normal_form_is_a_fixed_point() -> None:
+    raw: dict[str, Any] = {
+        "providers": [
+            {
+                **ACME,
+                "format": "openai",
+                "apiKeyEnv": "K",
+                "auth": {"kind": "header", "header": "x-k"},
+                "authByFormat": {"claude": {"type": "none"}},
+                "rateLimits": [{"name": "Cap", "models": "all", "limit": 5, "windowUnit": "day", "windowSize": 1}],
+                "quotaProbe": {"enabled": True, "capKind": "tokens", "http": {"url": "https://q.example"}},
+            }
+        ],
+        "webSearch": {"providers": {"brave": {"key": "k"}}, "count": 9},
+        "claudeCode": {"searchProvider": "BRAVE"},
+        "ollama": {},
+        "metadata": {"activityLog": {"enabled": False}},
+    }
+    once = written(raw, {})
+    assert written(once, {}) == once
+
+
+def test_no_normal_form_without_a_config() -> None:
+    with pytest.raises(ValueError, match="must be a JSON object"):
+        written([], {})  # type: ignore[arg-type]

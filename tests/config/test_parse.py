@@ -232,7 +232,7 @@ def test_models() -> None:
     assert [model.id for model in found.models] == ["a", "b", "d"]
     b = found.models[1]
     assert b.aliases == ("bee",)
-    assert b.formats == (CLAUDE,)
+    assert b.formats == b.configured_formats == (CLAUDE,)
     assert b.context_window == 128000
     assert b.max_output_tokens == 4096
     assert b.capabilities == {"supportsThinking": False}
