@@ -46,8 +46,9 @@ def _problem(result: Mapping[str, Any]) -> Problem | None:
     """Returns what a probe failed at or left open, None for a complete one."""
     scope = result.get("failureScope")
     if scope == "full" or not result.get("ok"):
+        warnings = result.get("warnings") or ("",)
         text = "Auto-discovery failed: no endpoint answered with this key and these models."
-        return Problem("probe-failed", text, _INSTEAD)
+        return Problem("probe-failed", f"{text} {warnings[0]}".rstrip(), _INSTEAD)
     unresolved = result.get("unresolvedModels") or ()
     if scope == "partial" or unresolved:
         named = f" Not confirmed: {', '.join(map(str, unresolved))}." if unresolved else ""

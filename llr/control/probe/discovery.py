@@ -34,6 +34,7 @@ def merged(endpoints: Sequence[str], found: Sequence[Found]) -> dict[str, JSON]:
     warnings: list[JSON] = [] if order else [NO_MODELS]
     if not urls:
         warnings.append(NO_FORMAT)
+    warnings += [f"{one.base_url}: {one.why}" for one in found if one.why]
     facts: dict[str, JSON] = {own: models[own].facts() for own in order if models[own].facts()}
     return {
         "ok": bool(order and urls),

@@ -24,12 +24,13 @@ _STEPS: Mapping[ProviderFormat, str] = {OPENAI: "chat", CLAUDE: "messages", GEMI
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call of a detection, as `details` shows it."""
+    """One call of a detection, as `details` shows it; `said` is what a refusal told."""
 
     step: str
     auth: str
     status: int
     error: str = ""
+    said: str = ""
 
     def form(self) -> dict[str, JSON]:
         """Returns the JSON form."""
@@ -94,6 +95,16 @@ class Found:
         """Returns what it lists, each id once; lists of the formats that work, in their order."""
         every = [one for name in (OPENAI, CLAUDE, GEMINI) for one in self._of(name).models]
         return tuple({one.id: one for one in reversed(every)}[own] for own in dict.fromkeys(one.id for one in every))
+
+    @property
+    def why(self) -> str:
+        """Returns why nothing works here, "" where something does: a refused key before silence before the rest."""
+        steps = [] if self.working else [step for one in self.detections.values() for step in one.checks]
+        failed = [step for step in steps if step.status not in (200, 0) or step.error]
+        if not failed:
+            return ""
+        told = min(failed, key=lambda step: (step.status not in (401, 403), not step.error))
+        return told.error or f"{told.status}: {told.said}".rstrip(": ")
 
     def _of(self, name: ProviderFormat) -> Detection:
         return self.detections.get(name) or Detection(name)
@@ -232,7 +243,8 @@ class Prober:
         return await self._call("POST", responses_url(base_url), OPENAI, variant, body)
 
     def _step(self, name: str, variant: str, reply: Reply) -> Step:
-        return Step(name, variant, reply.status, reply.error and told(reply, (self.access.key,)))
+        said = told(reply, (self.access.key,))
+        return Step(name, variant, reply.status, said if reply.error else "", said)
 
 
 def generation(target: ProviderFormat, model: str) -> dict[str, JSON]:

@@ -187,6 +187,11 @@ def _failure(check: Check) -> JSON:
     }
 
 
+def _nothing_works(row: Row) -> str:
+    what = "No format works at" if row.supported else "No supported format was found for"
+    return f"{what} endpoint {row.endpoint}{f' ({row.found.why})' if row.found.why else ''}."
+
+
 def _warnings(
     rows: Sequence[Row],
     best: Mapping[ProviderFormat, Row],
@@ -194,7 +199,7 @@ def _warnings(
     failures: Sequence[Check],
     unresolved: Sequence[str],
 ) -> list[str]:
-    found = [f"No supported format was found for endpoint {row.endpoint}." for row in rows if not row.supported]
+    found = [_nothing_works(row) for row in rows if not row.working]
     if not best:
         found.append("No endpoint format works with this API key.")
     if not support:

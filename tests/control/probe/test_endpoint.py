@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from llr.base.names import ProviderFormat
+from llr.control.ops.progress import progress_line
 from llr.control.probe.addresses import generate_url, may_be_gemini, models_url, responses_url
 from llr.control.probe.ask import Access, Asker, address_of
 from llr.control.probe.discovery import NO_FORMAT, NO_MODELS
@@ -243,7 +244,7 @@ async def test_discovery_merges_endpoints() -> None:
 async def test_discovery_says_what_is_missing() -> None:
     found = await Provider(lambda _asked: MISSING).discover("https://a.example.test")
     assert found["ok"] is False
-    assert found["warnings"] == [NO_MODELS, NO_FORMAT]
+    assert found["warnings"] == [NO_MODELS, NO_FORMAT, "https://a.example.test: 404: <html>nothing here</html>"]
     listless = await Provider(claude_server("c")).discover("https://a.example.test")
     assert listless["warnings"] == [NO_MODELS]
 
@@ -256,3 +257,26 @@ async def test_an_error_never_counts_as_a_list() -> None:
 def test_user_info_never_gets_into_a_call() -> None:
     place = address_of("https://user:secret@h.example.test/v1?x=1#frag")
     assert (place.origin.host, place.target) == ("h.example.test", "/v1?x=1")
+
+
+@pytest.mark.parametrize(
+    ("listing", "reply", "why"),
+    [
+        (Says(401, {"error": {"message": "bad key"}}), Says(401, {"error": {"message": "bad key"}}), "401: bad key"),
+        (MISSING, Says(403, {"error": {"message": "not yours"}}), "403: not yours"),
+        (DOWN, DOWN, "connecting to upstream: refused"),
+        (Says(200, []), Says(200, "hello"), ""),
+        (Says(500, "oops"), MISSING, "500: oops"),
+    ],
+)
+async def test_why_nothing_works_at_an_endpoint(listing: Says, reply: Says, why: str) -> None:
+    found = await Provider(lambda asked: listing if asked.method == "GET" else reply).discover("https://a.example.test")
+    assert [text.removeprefix("https://a.example.test: ") for text in found["warnings"][2:]] == ([why] if why else [])
+
+
+def test_a_failed_check_says_why() -> None:
+    event = {"phase": "model-check", "completedChecks": 1, "totalChecks": 2, "model": "m", "format": "openai"}
+    refused = {**event, "endpoint": "https://a", "outcome": "auth-error", "message": "bad key", "confirmed": False}
+    assert progress_line(refused) == "[discover] Progress 1/2 - m on openai @ https://a: auth-error (bad key)"
+    good = {**event, "endpoint": "https://a", "outcome": "ok", "message": "", "confirmed": True}
+    assert progress_line(good) == "[discover] Progress 1/2 - m on openai @ https://a: ok"
