@@ -5,6 +5,9 @@ from typing import NewType
 
 from llr.base.enums import constants
 
+# The config file of a command that names none.
+DEFAULT_CONFIG = "~/.llm-router.json"
+
 ProviderId = NewType("ProviderId", str)
 AliasId = NewType("AliasId", str)
 # "provider/model", the canonical name of one upstream model.

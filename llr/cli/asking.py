@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from llr.base.jsonio import JSON
-from llr.cli.dispatch import Context
+from llr.cli.context import Context
 from llr.control.report import FAILED, INVALID, refuse
 from llr.daemon import instance
 from llr.daemon.call import NothingRuns, control_call

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from llr.base.jsonio import JSON
 from llr.base.redact import scrub
-from llr.cli.dispatch import Context
+from llr.cli.context import Context
 from llr.config.schema import Config
 from llr.config.settings import listen_address
 from llr.control import configfile

@@ -4,8 +4,7 @@ from argparse import Namespace
 
 from llr.base.jsonio import JSON
 from llr.cli import grammar
-from llr.cli.dispatch import Context
-from llr.cli.launch import config_path
+from llr.cli.context import Context, config_path
 from llr.control.params import Kind, Param
 from llr.control.report import Outcome, refuse
 

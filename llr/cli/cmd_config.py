@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from llr.base.jsonio import JSON
 from llr.cli import grammar, parser
-from llr.cli.dispatch import Context
+from llr.cli.context import Context
 from llr.cli.table import COMMANDS, GLOBAL_PARAMS
 from llr.control.call import Args, Call, Progress
 from llr.control.operation import CONFIG_PARAM, Operation

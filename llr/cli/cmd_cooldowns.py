@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from llr.base.jsonio import JSON
 from llr.cli.asking import ask
-from llr.cli.dispatch import Context
+from llr.cli.context import Context
 from llr.control.params import Kind, Param
 from llr.control.report import Outcome, Report, Table, refuse
 

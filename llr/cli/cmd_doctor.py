@@ -5,8 +5,7 @@ from argparse import Namespace
 from collections import Counter
 
 from llr.base.jsonio import JSON
-from llr.cli.dispatch import Context
-from llr.cli.launch import config_path
+from llr.cli.context import Context, config_path
 from llr.control.doctor import Finding, Grade, Patient, examine
 from llr.control.params import Kind, Param
 from llr.control.report import FAILED, OK, Fields, Outcome, Problem, Report, Section, Table

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from llr.base.jsonio import JSON, InvalidJSON, loads
 from llr.cli.asking import ask
-from llr.cli.dispatch import Context
+from llr.cli.context import Context
 from llr.control.params import Kind, Param
 from llr.control.report import Fields, Outcome, Report, Table, refuse
 

@@ -4,7 +4,7 @@ from argparse import Namespace
 
 from llr.base.jsonio import JSON
 from llr.cli import grammar
-from llr.cli.dispatch import Context
+from llr.cli.context import Context
 from llr.control.params import Param
 from llr.control.report import Outcome, refuse
 

@@ -5,8 +5,7 @@ from argparse import Namespace
 
 from llr import __version__
 from llr.base.jsonio import JSON
-from llr.cli.dispatch import Context
-from llr.cli.launch import config_path
+from llr.cli.context import Context, config_path
 from llr.control.params import Kind, Param
 from llr.control.report import Fields, Items, Outcome, Report
 from llr.daemon import instance

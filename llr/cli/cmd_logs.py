@@ -8,8 +8,7 @@ from collections.abc import Mapping
 
 from llr.base.jsonio import JSON
 from llr.base.redact import scrub
-from llr.cli.dispatch import Context
-from llr.cli.launch import config_path
+from llr.cli.context import Context, config_path
 from llr.cli.tailing import POLL_S, added_lines, last_lines
 from llr.control.params import Kind, Param
 from llr.control.report import FAILED, Outcome, refuse

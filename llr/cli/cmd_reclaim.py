@@ -6,8 +6,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from llr.base.jsonio import JSON
-from llr.cli.dispatch import Context
-from llr.cli.launch import config_path
+from llr.cli.context import Context, config_path
 from llr.config.schema import LocalServer
 from llr.control.params import Kind, Param
 from llr.control.report import FAILED, INVALID, Fields, Outcome, Report, Table, refuse, yes

@@ -3,7 +3,7 @@
 from argparse import Namespace
 
 from llr.base.jsonio import JSON
-from llr.cli.dispatch import Context
+from llr.cli.context import Context
 from llr.control.params import Param
 from llr.control.report import FAILED, INVALID, Items, Outcome, Problem, Report
 from llr.daemon.call import NothingRuns, control_call

@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from llr.cli.dispatch import Context
+from llr.cli.context import Context
 from llr.control.params import Kind, Param
 from llr.control.report import FAILED, Fields, Outcome, Problem, Report
 from llr.daemon.call import NothingRuns, control_call

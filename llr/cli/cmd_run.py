@@ -13,8 +13,7 @@ from types import FrameType
 
 from llr.cli import grammar
 from llr.cli.briefgateway import brief_gateway
-from llr.cli.dispatch import Context
-from llr.cli.launch import config_path
+from llr.cli.context import Context, config_path
 from llr.control import configfile
 from llr.control.configfile import ConfigSyntaxError
 from llr.control.params import Kind, Param

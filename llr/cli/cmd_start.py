@@ -11,7 +11,7 @@ from socket import socket as Socket
 
 from llr import __version__
 from llr.base.records import dataclass
-from llr.cli.dispatch import Context
+from llr.cli.context import Context
 from llr.cli.launch import SERVING_PARAMS, Launch, builder, make_log
 from llr.cli.preparation import Prepared, prepare
 from llr.config.schema import Config

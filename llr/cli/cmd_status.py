@@ -5,8 +5,7 @@ from collections.abc import Mapping
 
 from llr.base.jsonio import JSON
 from llr.cli.cmd_reload import issue_line
-from llr.cli.dispatch import Context
-from llr.cli.launch import config_path
+from llr.cli.context import Context, config_path
 from llr.control.params import Kind, Param
 from llr.control.report import FAILED, Fields, Items, Outcome, Problem, Report, Section, Table
 from llr.daemon import instance

@@ -4,7 +4,7 @@ from argparse import Namespace
 from contextlib import suppress
 
 from llr.base.jsonio import JSON
-from llr.cli.dispatch import Context
+from llr.cli.context import Context
 from llr.control.params import Kind, Param
 from llr.control.report import FAILED, Fields, Outcome, Problem, Report, refuse
 from llr.daemon import instance, process

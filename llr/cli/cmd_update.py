@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from llr import __version__
 from llr.base.jsonio import JSON
 from llr.base.records import dataclass
-from llr.cli.dispatch import Context
+from llr.cli.context import Context
 from llr.control.params import Kind, Param
 from llr.control.report import FAILED, Fields, Outcome, Problem, Report, refuse, yes
 from llr.daemon import instance, spawn

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from llr.base.jsonio import JSON
 from llr.base.records import fields
-from llr.cli.dispatch import Context
+from llr.cli.context import Context
 from llr.config import knobs
 from llr.config.migrate import CURRENT_VERSION
 from llr.config.schema import Config, Doc, Settings

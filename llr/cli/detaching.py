@@ -5,7 +5,7 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 
 from llr.base.jsonio import JSON
-from llr.cli.dispatch import Context
+from llr.cli.context import Context
 from llr.control.report import FAILED, Fields, Outcome, Problem, Report
 from llr.daemon import detach, instance, logfile, spawn
 from llr.daemon.instance import Instance

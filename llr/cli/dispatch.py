@@ -10,23 +10,13 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from llr import __version__
-from llr.base.records import dataclass
 from llr.cli import grammar, parser
+from llr.cli.context import Context
 from llr.cli.output import Output, standard_output
 from llr.cli.prompts import Prompts
 from llr.cli.table import ALIASES, BARE_FLAGS, COMMANDS, DESCRIPTION, GLOBAL_PARAMS, LATER
 from llr.control.params import Param
-from llr.control.report import FAILED, INTERRUPTED, INVALID, OK, Outcome, Problem, Refused, refuse
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a command gets besides its flags."""
-
-    env: Mapping[str, str]
-    out: Output
-    prompts: Prompts
-    tokens: tuple[str, ...]
+from llr.control.report import FAILED, INTERRUPTED, OK, Outcome, Problem, Refused, refuse
 
 
 class CommandModule(Protocol):
@@ -212,6 +202,3 @@ def _bare(rest: Sequence[str], env: Mapping[str, str], out: Output) -> Outcome:
         shown = [(name, command.summary) for name, command in COMMANDS.items() if not command.hidden]
         return Outcome(OK, text=parser.module_help(DESCRIPTION, shown))
     return _run("web", rest, env, out)
-
-
-__all__ = ["INVALID", "Context", "dispatch"]

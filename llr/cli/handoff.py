@@ -6,7 +6,7 @@ from argparse import Namespace
 from llr import __version__
 from llr.base.jsonio import JSON
 from llr.cli.cmd_stop import stop_running
-from llr.cli.dispatch import Context
+from llr.cli.context import Context
 from llr.cli.preparation import Prepared
 from llr.control.report import FAILED, Fields, Items, Outcome, Report, refuse
 from llr.daemon import instance, startup

@@ -6,7 +6,7 @@ from argparse import Namespace
 from typing import NoReturn
 
 from llr.cli.cmd_stop import stop_running
-from llr.cli.dispatch import Context
+from llr.cli.context import Context
 from llr.control.report import FAILED, Fields, Outcome, Problem, Report, refuse
 from llr.daemon import instance, spawn
 from llr.daemon.instance import Instance

@@ -11,8 +11,6 @@ from llr.daemon.log import LEVELS, Log
 if TYPE_CHECKING:
     from llr.daemon.serving import App, Build
 
-DEFAULT_CONFIG = "~/.llm-router.json"
-
 SERVING_PARAMS: tuple[Param, ...] = (
     Param("config", "Config file to serve (default ~/.llm-router.json).", Kind.PATH),
     Param("demo", "Serve built-in demo models; no config is read or written.", Kind.BOOL, default=False),
@@ -81,17 +79,11 @@ def from_worker_args(args: Namespace) -> Launch:
     )
 
 
-def config_path(args: Namespace) -> str:
-    """Returns the absolute path of the config file a command means."""
-    import os
-
-    return os.path.abspath(os.path.expanduser(args.config or DEFAULT_CONFIG))
-
-
 def builder(launch: Launch, log: Log) -> "Build":
-    """Returns what builds the app of this process. What serving needs is imported then: a parent of workers never
+    """Returns what builds the app of this process.
 
-    needs it, and a worker can tell its parent why it could not be imported.
+    What serving needs is imported then: a parent of workers never needs it, and a worker can tell its parent why it
+    could not be imported.
     """
 
     async def build() -> "App":

@@ -11,7 +11,7 @@ from llr.base.clock import SystemClock
 from llr.base.errors import ErrorKind, fail
 from llr.base.ids import RandomIds
 from llr.base.jsonio import JSON
-from llr.cli.dispatch import Context
+from llr.cli.context import Context
 from llr.cli.rows import cooldown_routes, explain_routes
 from llr.cli.stores import open_kept
 from llr.config.schema import Config

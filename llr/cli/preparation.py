@@ -5,8 +5,8 @@ from argparse import Namespace
 
 from llr import __version__
 from llr.base.records import dataclass, replace
-from llr.cli.dispatch import Context
-from llr.cli.launch import Launch, config_path
+from llr.cli.context import Context, config_path
+from llr.cli.launch import Launch
 from llr.config.schema import Config, LocalServer, Settings
 from llr.config.settings import settings as effective
 from llr.control.report import refuse

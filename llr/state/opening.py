@@ -7,6 +7,7 @@ from typing import Any
 
 from llr.base.clock import Clock
 from llr.base.errors import ErrorKind, fail
+from llr.base.names import DEFAULT_CONFIG
 from llr.state.records import CANDIDATE_TTL_S
 from llr.state.store import Store
 
@@ -17,7 +18,6 @@ STORES: Mapping[str, str] = {
     "sqlite": "llr.state.sqlite:SqliteStore",
     "redis": "llr.state.redis:RedisStore",
 }
-DEFAULT_CONFIG = "~/.llm-router.json"
 DEFAULT_PATH = "~/.llm-router.state.json"
 DEFAULT_URL = "redis://127.0.0.1:6379/0"
 
