@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from random import Random
 
@@ -19,12 +19,12 @@ from llr.cli.launch import Launch
 from llr.cli.rows import cooldown_routes, explain_routes, peer_routes
 from llr.cli.stores import Chosen, open_chosen, state_routes
 from llr.config.mask import is_secret_header
-from llr.config.schema import Config, LocalServer
+from llr.config.schema import Config, Issue, Level, LocalServer
 from llr.config.settings import settings as effective
 from llr.control import catalogue, configfile, issues
 from llr.control.activity import Activity, ActivityFile, activity_path
 from llr.control.configfile import Loaded
-from llr.control.configwatch import Accepted, ConfigWatch, Refused, Reload
+from llr.control.configwatch import Accepted, ConfigWatch, Refused, Reload, Signature, file_signature
 from llr.control.report import refuse
 from llr.daemon import descriptors
 from llr.daemon.channel import Answer, Answerer, Ask
@@ -41,6 +41,9 @@ from llr.providers.prepare import custom_headers
 from llr.routing.cooldowns import clear_ops
 from llr.wire.http import Request, Response
 
+# Errors of a new config that are logged one by one.
+LOGGED_ISSUES = 20
+
 
 async def build_app(launch: Launch, log: Log) -> App:
     """Returns the app of this process. Raises `Refused` when there is no config to serve or no store to be had."""
@@ -48,6 +51,8 @@ async def build_app(launch: Launch, log: Log) -> App:
     env = dict(os.environ)
     route_logging(log)
     upstream: Server | None = None
+    # Before it is read: what is written from here on is a change, however early.
+    seen = None if launch.demo else file_signature(launch.config_path)
     if launch.demo:
         upstream, loaded = await _demo(env)
     else:
@@ -82,7 +87,7 @@ async def build_app(launch: Launch, log: Log) -> App:
     )
     live = _Live(launch, log, env, deps, chosen, client, upstream, activity, kept)
     live.know(config)
-    live.watch_file(loaded, found.reload_debounce_s)
+    live.watch_file(loaded, found.reload_debounce_s, seen)
     return App(live.handle, live.aclose, limits, found.drain_timeout_s, live.routes(), live.join)
 
 
@@ -117,7 +122,7 @@ def _carrier_key(launch: Launch, config: Config, log: Log) -> bytes:
     except OSError as exc:
         import secrets
 
-        log.warn("carrier-key-not-kept", path=path, reason=exc.strerror or str(exc))
+        log.warn("carrier-not-kept", path=path, reason=exc.strerror or str(exc))
         return secrets.token_bytes(carrierkey.KEY_BYTES)
 
 
@@ -160,7 +165,7 @@ class _Live:
         if self.gateway is None:
             self.gateway = Gateway(self.deps)
 
-    def watch_file(self, loaded: Loaded, debounce_s: float) -> None:
+    def watch_file(self, loaded: Loaded, debounce_s: float, seen: Signature) -> None:
         """Begins to look at the config file, where there is one; without `watch_config` only when asked."""
         if self.launch.demo:
             return
@@ -169,6 +174,8 @@ class _Live:
             self.first = loaded.parsed.config.local_server
         self.watch = ConfigWatch(
             loaded,
+            path=self.launch.config_path,
+            seen=seen,
             load=lambda: configfile.load(self.launch.config_path, env=self.env),
             on_reload=self._reloaded,
             clock=self.deps.clock,
@@ -181,6 +188,7 @@ class _Live:
     async def _reloaded(self, outcome: Reload) -> None:
         if isinstance(outcome, Refused):
             self.log.warn("config-refused", reason=outcome.reason, issues=len(outcome.issues))
+            self._tell_issues(outcome.issues)
         elif isinstance(outcome, Accepted):
             known = _known(self.launch, outcome.config, self.log)
             self.deps.configs.swap(known, effective(outcome.config, self.env))
@@ -189,16 +197,30 @@ class _Live:
             if outcome.server_changed:
                 self._apply_local_server(outcome.config)
             self.log.event("config-reloaded", path=self.launch.config_path, issues=len(outcome.loaded.parsed.issues))
+            self._tell_issues(outcome.loaded.parsed.issues)
             await self._tell_tools(outcome.loaded)
+
+    def _tell_issues(self, found: Sequence[Issue]) -> None:
+        """Logs the errors of a new file with their places; `llr status` shows the warnings too."""
+        errors = [issue for issue in found if issue.level is Level.ERROR]
+        for issue in errors[:LOGGED_ISSUES]:
+            self.log.warn("config-issue", path=issue.path, code=issue.code, reason=issue.message)
+        if len(errors) > LOGGED_ISSUES:
+            self.log.warn("config-issues", more=len(errors) - LOGGED_ISSUES, advice="`llr config validate` names them")
 
     async def _tell_tools(self, loaded: Loaded) -> None:
         """Lets the coding tools that are wired to this gateway follow the change."""
         from llr.control.toolsync import after_reload
 
         before, self.served = self.served, loaded
-        if before is not None:
+        if before is None:
+            return
+        try:
             for line in await asyncio.to_thread(after_reload, before, loaded, self.env):
                 self.log.event("tool-followed", what=line)
+        except OSError as exc:
+            # The config serves; watching it goes on.
+            self.log.warn("tools-not-followed", reason=exc.strerror or str(exc))
 
     async def _forget(self, outcome: Accepted) -> None:
         """Clears health records and lessons of providers whose key or address is another one now."""

@@ -244,6 +244,7 @@ def _replace(disk: Disk, file: str, old: bytes | None, new: bytes, now: Callable
     if old == new:
         disk.restrict(file)
         return etag(new)
+    disk.check_writable(file)
     _sweep(disk, file)
     if old is not None and now is not None:
         _back_up(disk, file, old, now())

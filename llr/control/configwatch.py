@@ -118,6 +118,8 @@ class ConfigWatch:
     """Polls one file; `run` until cancelled, or `reload` when asked.
 
     `load` reads the file (it may block, so it runs in a thread), `on_reload` gets every outcome but Unchanged.
+    `path` is what is looked at, links followed anew each time: a link that is made to point elsewhere is a change.
+    `seen` is its signature from before `current` was read.
     One reload runs at a time; asking during one waits and then sees the newest file.
     """
 
@@ -125,6 +127,8 @@ class ConfigWatch:
         self,
         current: Loaded,
         *,
+        path: str | None = None,
+        seen: Signature = None,
         load: Callable[[], Loaded],
         on_reload: Callable[[Reload], Awaitable[None]],
         clock: Clock,
@@ -133,11 +137,11 @@ class ConfigWatch:
         signature: Callable[[str], Signature] = file_signature,
         poll_s: float = POLL_S,
     ) -> None:
-        self._current = current
+        self._current, self._path = current, path or current.path
         self._load, self._on_reload, self._clock = load, on_reload, clock
         self._debounce_s, self._poll_s, self._require_auth = debounce_s, poll_s, require_auth
         self._signature = signature
-        self._seen = signature(current.path)
+        self._seen = seen or signature(self._path)
         self._busy = asyncio.Lock()
 
     @property
@@ -149,16 +153,16 @@ class ConfigWatch:
         """Watches until cancelled: a change is taken up once the file has been quiet for the debounce time."""
         while True:
             await self._clock.sleep(self._poll_s)
-            if self._signature(self._current.path) == self._seen:
+            if self._signature(self._path) == self._seen:
                 continue
             await self._settle()
             await self.reload()
 
     async def _settle(self) -> None:
-        found = self._signature(self._current.path)
+        found = self._signature(self._path)
         while True:
             await self._clock.sleep(self._debounce_s)
-            later = self._signature(self._current.path)
+            later = self._signature(self._path)
             if later == found:
                 return
             found = later
@@ -166,7 +170,7 @@ class ConfigWatch:
     async def reload(self) -> Reload:
         """Reads the file now and returns what came of it; the old config stays unless the new one was accepted."""
         async with self._busy:
-            self._seen = self._signature(self._current.path)
+            self._seen = self._signature(self._path)
             outcome = await self._judged()
             if isinstance(outcome, Accepted):
                 self._current = outcome.loaded

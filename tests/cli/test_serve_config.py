@@ -81,7 +81,8 @@ def test_config_is_served_and_told_without_secrets(life: Life, upstream: int) ->
 
 
 def test_summary_is_printed(sourced: Life, upstream: int) -> None:
-    write(sourced, document(upstream, masterKey=MASTER))
+    default = {"default": {"targets": [{"ref": "demo/ok"}, {"ref": "demo/slow"}]}}
+    write(sourced, document(upstream, masterKey=MASTER, modelAliases=default)).chmod(0o644)
     env = {**sourced.env, "PYTHONUNBUFFERED": "1"}
     command = [*sourced.command, "start", "--port=0"]
     with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
@@ -95,6 +96,8 @@ def test_summary_is_printed(sourced: Life, upstream: int) -> None:
     assert "Anthropic base URL: http://127.0.0.1:" in said
     assert "apiKey=sk-u...cdef" in said
     assert "Local auth: disabled" in said
+    assert "Default model: demo/ok and 1 more\n" in said
+    assert "holds keys and others may read it (mode 0644): chmod 600 " in said
     assert KEY not in said
 
 
@@ -114,6 +117,44 @@ def test_changed_file_is_taken_up_and_a_bad_one_is_not(life: Life, upstream: int
     gateway.wait_for("config-refused")
     assert ask(gateway, model="other") == 200
     write(life, document(upstream))
+    gateway.wait_for("config-reloaded")
+    assert ask(gateway, model="other") == 404
+
+
+def test_what_is_wrong_in_a_new_file_is_logged_with_its_place(sourced: Life, upstream: int) -> None:
+    write(sourced, document(upstream))
+    gateway = sourced.start()
+    doc = document(upstream)
+    doc["modelAliases"]["other"] = {"strategy": "dice", "targets": [{"ref": "demo/ok"}, {"ref": "demo/nowhere"}]}
+    write(sourced, doc)
+    gateway.wait_for("config-reloaded")
+    said = [gateway.wait_for("config-issue") for _ in range(2)]
+    assert "path=$.modelAliases.other.strategy code=strategy" in said[0]
+    assert "path=$.modelAliases.other.targets[1] code=ref-unknown-model" in said[1]
+    assert ask(gateway, model="other") == 200
+    write(sourced, {"version": 2, "providers": [{"id": "x"}]})
+    gateway.wait_for("config-refused")
+    assert "code=provider-required" in gateway.wait_for("config-issue")
+    assert "path=$.providers[0].baseUrl code=base-url" in gateway.wait_for("config-issue")
+
+
+def test_a_link_to_another_file_and_a_pipe_in_its_place(sourced: Life, upstream: int) -> None:
+    path = write(sourced, document(upstream))
+    other = sourced.home / "other.json"
+    doc = document(upstream)
+    doc["modelAliases"]["other"] = {"strategy": "ordered", "targets": [{"ref": "demo/ok"}]}
+    other.write_text(json.dumps(doc))
+    gateway = sourced.start()
+    path.unlink()
+    path.symlink_to(other)
+    gateway.wait_for("config-reloaded")
+    assert ask(gateway, model="other") == 200
+    path.unlink()
+    os.mkfifo(path)
+    assert "Not a regular file" in gateway.wait_for("config-refused")
+    assert ask(gateway, model="other") == 200
+    path.unlink()
+    write(sourced, document(upstream))
     gateway.wait_for("config-reloaded")
     assert ask(gateway, model="other") == 404
 

@@ -174,6 +174,46 @@ def test_a_read_only_old_file_serves_and_says_so(path: Path) -> None:
     assert found.etag == etag(path.read_bytes())
 
 
+def test_a_file_marked_read_only_is_not_replaced(path: Path) -> None:
+    """A rename needs no right on the file itself, so the mark has to be asked for; it counts for root too."""
+    path.write_text(json.dumps(V1))
+    path.chmod(0o444)
+    found = load(str(path), env={})
+    assert found.persist_error == f"{path}: Permission denied: the file is read-only"
+    assert found.parsed.config is not None
+    for change in (lambda: save(str(path), {"version": 2}), lambda: edit(str(path), lambda doc: {**doc, "x": 1})):
+        with pytest.raises(PermissionError):
+            change()
+    assert json.loads(path.read_text()) == V1
+    assert mode(path) == 0o444
+    assert names(path.parent) == {path.name}
+
+
+def test_an_edit_of_nothing_leaves_a_read_only_file_read_only(path: Path) -> None:
+    path.write_text('{"version": 2}')
+    path.chmod(0o444)
+    edit(str(path), lambda doc: doc)
+    assert mode(path) == 0o400
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_what_is_no_file_is_neither_waited_for_nor_replaced(path: Path, kind: str) -> None:
+    if kind == "folder":
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+    before = os.stat(path).st_mode
+    for use in (lambda: load(str(path), env={}), lambda: edit(str(path), lambda doc: {**doc, "x": 1})):
+        with pytest.raises(OSError, match=r"Is a directory|Not a regular file"):
+            use()
+    assert os.stat(path).st_mode == before
+
+
+def test_a_device_is_no_config() -> None:
+    with pytest.raises(OSError, match="Not a regular file"):
+        load("/dev/null", env={})
+
+
 def test_without_persist_nothing_is_written(path: Path) -> None:
     path.write_text(json.dumps(V1))
     found = load(str(path), env={}, persist=False)

@@ -2,15 +2,17 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llr.config.document import DocumentError
 from llr.config.parse import parse_config
-from llr.control.configfile import ConfigSyntaxError, Loaded, etag
+from llr.control.configfile import ConfigSyntaxError, Loaded, etag, load
 from llr.control.configwatch import (
     Accepted,
     ConfigWatch,
@@ -182,6 +184,61 @@ async def test_an_error_that_leaves_something_to_serve_is_reported_with_its_path
     seen, _, _ = await run(file, 3, lambda n: file.write(fresh) if n == 1 else None)
     assert isinstance(seen[0], Accepted)
     assert [issue.path for issue in seen[0].loaded.parsed.errors] == ["$.modelAliases.a.targets[0]"]
+
+
+def test_a_link_that_is_made_to_point_elsewhere_is_a_change(tmp_path: Path) -> None:
+    """Kubernetes swaps a folder link, many deployments a file link; the old target may stay untouched for ever."""
+    for name, key in (("v1", "old"), ("v2", "new")):
+        (tmp_path / name).mkdir()
+        doc = {"version": 2, "providers": [{**ACME, "apiKey": key}]}
+        (tmp_path / name / "c.json").write_text(json.dumps(doc))
+    folder, link = tmp_path / "data", tmp_path / "config.json"
+    folder.symlink_to("v1")
+    link.symlink_to("data/c.json")
+
+    def swap(n: int) -> None:
+        if n == 1:
+            (tmp_path / "fresh").symlink_to("v2")
+            os.replace(tmp_path / "fresh", folder)
+
+    async def watched() -> list[Reload]:
+        seen: list[Reload] = []
+
+        async def note(outcome: Reload) -> None:
+            seen.append(outcome)
+
+        def read() -> Loaded:
+            return load(str(link), env={})
+
+        watching = ConfigWatch(
+            read(), path=str(link), load=read, on_reload=note, clock=Ticking(4, swap), debounce_s=0.3
+        )
+        with pytest.raises(asyncio.CancelledError):
+            await watching.run()
+        return seen
+
+    (outcome,) = asyncio.run(watched())
+    assert isinstance(outcome, Accepted)
+    assert outcome.cleared == {"acme"}
+    assert outcome.loaded.path == str(tmp_path / "v2" / "c.json")
+
+
+async def test_a_change_between_reading_and_watching_is_seen() -> None:
+    file = File(good())
+    current, seen = file.load(), list[Reload]()
+    before = file.signature("")
+    file.write(good(apiKey="new"))
+
+    async def note(outcome: Reload) -> None:
+        seen.append(outcome)
+
+    clock = Ticking(3, lambda n: None)
+    watching = ConfigWatch(
+        current, seen=before, load=file.load, on_reload=note, clock=clock, debounce_s=0, signature=file.signature
+    )
+    with pytest.raises(asyncio.CancelledError):
+        await watching.run()
+    assert [type(outcome) for outcome in seen] == [Accepted]
 
 
 async def test_one_reload_at_a_time_and_the_last_one_sees_the_newest_file() -> None:
