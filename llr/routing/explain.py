@@ -88,14 +88,21 @@ class _Case:
     shares: Mapping[str, float]
 
 
-def explain(route: Route, state: Snapshot, *, now: float, need: Need = NO_NEED) -> Explanation:
-    """Returns the candidates as they would be tried now, then those that would not be, each with its reasons."""
+def explain(route: Route, state: Snapshot, *, now: float, need: Need = NO_NEED, first: str = "") -> Explanation:
+    """Returns the candidates as they would be tried now, then those that would not be, each with its reasons.
+
+    `first` is the candidate that holds what the request refers to.
+    """
     chosen = plan(route, state, now=now, need=need)
     entries = {entry.candidate.key: entry for entry in weigh(route, layout(route, now), state, now)}
     # Planning leaves the caps of a single candidate to its reservation; here they are told.
     tried = [one for one in chosen.order if not _HARD.intersection(entries[one.key].reasons)]
+    tried.sort(key=lambda one: one.ref != first)
+    sticky = chosen.sticky or any(one.ref == first for one in tried)
     positions = {one.key: place for place, one in enumerate(tried, start=1)}
-    case = _Case(route, state, now, need, entries, positions, _shares(route, tried, entries, chosen, need))
+    case = _Case(
+        route, state, now, need, entries, positions, _shares(route, tried, entries, None if sticky else chosen, need)
+    )
     rest = [one for one in route.candidates if one.key not in positions]
     return Explanation(
         route.requested,
@@ -107,16 +114,16 @@ def explain(route: Route, state: Snapshot, *, now: float, need: Need = NO_NEED) 
         tuple(_choice(case, one) for one in (*tried, *rest)),
         route.skipped,
         state.cursors.get(route.key, 0),
-        chosen.sticky,
+        sticky,
         chosen.recovers_at,
     )
 
 
 def _shares(
-    route: Route, tried: Sequence[Candidate], entries: Mapping[str, Entry], chosen: Plan, need: Need
+    route: Route, tried: Sequence[Candidate], entries: Mapping[str, Entry], chosen: Plan | None, need: Need
 ) -> dict[str, float]:
-    """Returns how often each candidate is the first to be tried; a bound conversation always has the same first."""
-    if not tried or chosen.sticky:
+    """Returns how often each candidate is the first to be tried; without a choice it is always the same one."""
+    if not tried or chosen is None:
         return {one.key: 1.0 for one in tried[:1]}
     if chosen.recovers_at is not None:
         eligible = sorted((entries[one.key] for one in tried), key=lambda entry: entry.until_at)
