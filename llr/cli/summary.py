@@ -1,9 +1,10 @@
 """What `start` prints about a config: providers, models and switches, every secret masked."""
 
+from llr.base.names import ProviderFormat
 from llr.base.redact import scrub
 from llr.cli.launch import Launch
 from llr.config.schema import Config, Provider
-from llr.control.listing import formats, secret
+from llr.control.listing import default_route, formats, secret
 
 
 def config_lines(config: Config | None, launch: Launch) -> list[str]:
@@ -12,7 +13,7 @@ def config_lines(config: Config | None, launch: Launch) -> list[str]:
         return []
     lines = [
         f"Config: {launch.config_path}",
-        f"Default model: {config.default_model or '(not set)'}",
+        f"Default model: {default_route(config)}",
         f"Master key: {secret(config.master_key)}",
         "Providers:",
     ]
@@ -31,12 +32,12 @@ def _provider(provider: Provider) -> list[str]:
         model.id + (f"{{fallback:{'|'.join(model.fallback_models)}}}" if model.fallback_models else "")
         for model in provider.models
     )
-    urls = {str(name): scrub(url) for name, url in provider.base_url_by_format.items()}
+    urls = {name.family: scrub(url) for name, url in provider.base_url_by_format.items()}
     return [
         f"- {provider.id} ({provider.name})",
         f"  baseUrl={scrub(provider.base_url) or '-'}",
-        f"  openaiBaseUrl={urls.get('openai', '-')}",
-        f"  claudeBaseUrl={urls.get('claude', '-')}",
+        f"  openaiBaseUrl={urls.get(ProviderFormat.OPENAI, '-')}",
+        f"  claudeBaseUrl={urls.get(ProviderFormat.CLAUDE, '-')}",
         f"  formats={formats(provider.formats)}",
         f"  apiKey={secret(provider.api_key, '(from env/hidden)')}",
         f"  models={models or '-'}",

@@ -178,11 +178,11 @@ def credential(provider: Provider) -> str:
 
 def endpoints(provider: Provider) -> Section:
     """Returns the table of a provider's addresses."""
-    found = (
-        ("OpenAI Endpoint", provider.base_url_by_format.get(ProviderFormat.OPENAI, "")),
-        ("Claude Endpoint", provider.base_url_by_format.get(ProviderFormat.CLAUDE, "")),
-        ("Primary Endpoint", provider.base_url),
-    )
+    by_format = provider.base_url_by_format.items()
+    found = [
+        (f"{label} Endpoint", url) for family, label in _FORMATS.items() for of, url in by_format if of.family is family
+    ]
+    found.append(("Primary Endpoint", provider.base_url))
     seen: dict[str, tuple[str, str]] = {}
     for name, url in found:
         if url:

@@ -96,3 +96,28 @@ def test_sections_stand_in_order(desk: Desk) -> None:
     places = [out.index(f"\n{title}\n") for title in ("Overview", "AMP / Amp CLI", "Providers", "Model Aliases")]
     assert places == sorted(places)
     assert out.index("Provider: Acme\nProvider Details\n") < out.index("Provider: Beta\n")
+
+
+def test_endpoints_of_every_format_are_named_by_their_family(desk: Desk) -> None:
+    acme: dict[str, Any] = {
+        "id": "acme",
+        "name": "Acme",
+        "baseUrl": "https://a.example/v1",
+        "baseUrlByFormat": {
+            "gemini": "https://a.example/gemini",
+            "openai-responses": "https://a.example/responses",
+            "openai-chat": "https://a.example/v1",
+            "claude": "https://a.example/claude",
+        },
+        "apiKey": "k-0123456789",
+        "models": [{"id": "m"}],
+    }
+    desk.put({"version": 2, "providers": [acme]})
+    _, out, _ = desk.run("list")
+    rows = [line.split("|")[1:3] for line in out.splitlines() if " Endpoint " in line and "https" in line]
+    assert [(name.strip(), url.strip().removeprefix("https://a.example/")) for name, url in rows] == [
+        ("OpenAI Endpoint", "responses"),
+        ("OpenAI Endpoint", "v1"),
+        ("Claude Endpoint", "claude"),
+        ("Gemini Endpoint", "gemini"),
+    ]

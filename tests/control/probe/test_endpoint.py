@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from llr.base.jsonio import JSON
 from llr.base.names import ProviderFormat
 from llr.control.ops.progress import progress_line
 from llr.control.probe.addresses import generate_url, may_be_gemini, models_url, responses_url
@@ -275,7 +276,13 @@ async def test_why_nothing_works_at_an_endpoint(listing: Says, reply: Says, why:
 
 
 def test_a_failed_check_says_why() -> None:
-    event = {"phase": "model-check", "completedChecks": 1, "totalChecks": 2, "model": "m", "format": "openai"}
+    event: dict[str, JSON] = {
+        "phase": "model-check",
+        "completedChecks": 1,
+        "totalChecks": 2,
+        "model": "m",
+        "format": "openai",
+    }
     refused = {**event, "endpoint": "https://a", "outcome": "auth-error", "message": "bad key", "confirmed": False}
     assert progress_line(refused) == "[discover] Progress 1/2 - m on openai @ https://a: auth-error (bad key)"
     good = {**event, "endpoint": "https://a", "outcome": "ok", "message": "", "confirmed": True}
