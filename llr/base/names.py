@@ -5,8 +5,9 @@ from typing import NewType
 
 from llr.base.enums import constants
 
-# The config file of a command that names none.
+# Where a gateway finds its config and listens, as long as nobody says otherwise.
 DEFAULT_CONFIG = "~/.llm-router.json"
+DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8376
 
 ProviderId = NewType("ProviderId", str)
 AliasId = NewType("AliasId", str)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 
 from llr.base.jsonio import JSON
+from llr.base.names import DEFAULT_HOST, DEFAULT_PORT
 from llr.config.grammar import scalar_text
 from llr.config.knobs import KNOBS, PREFIX, Knob
 from llr.config.schema import Config, Settings
@@ -16,7 +17,6 @@ _DIGITS = re.compile(r"\+?(\d{1,15})")
 _TRUE = frozenset({"1", "true", "yes", "y", "on"})
 _FALSE = frozenset({"0", "false", "no", "n", "off"})
 
-DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8376
 
 
 def settings(config: Config | None, env: Mapping[str, str]) -> Settings:

@@ -9,12 +9,11 @@ import sys
 from collections.abc import Mapping
 
 from llr.base.jsonio import JSON
+from llr.base.names import DEFAULT_HOST, DEFAULT_PORT
 from llr.base.records import asdict, dataclass, replace
 from llr.daemon import process
 
 STATE_FILE = ".llm-router.runtime.json"
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 8376
 
 # Field of `Instance` and the name the file uses.
 _NAMES = {

@@ -5,10 +5,10 @@ import re
 import sys
 from collections.abc import Mapping
 
+from llr.base.names import DEFAULT_HOST, DEFAULT_PORT
 from llr.base.records import dataclass
 from llr.base.redact import scrub
 from llr.config.schema import LocalServer
-from llr.daemon.instance import DEFAULT_HOST, DEFAULT_PORT
 
 PORT_VARIABLE = "LLM_ROUTER_PORT"
 # Enough to know a program by.

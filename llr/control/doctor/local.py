@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from llr import __version__
 from llr.base.errors import GatewayError
 from llr.base.jsonio import JSON
+from llr.base.names import DEFAULT_HOST
 from llr.config.knobs import KNOBS, knob_of, unused
 from llr.config.schema import Config, Issue, Level, LocalServer, Provider
 from llr.config.settings import settings
@@ -132,7 +133,7 @@ def look_at_auth(config: Config, env: Mapping[str, str]) -> list[Finding]:
     """Returns whether strangers could use the gateway, and how well its keys are kept."""
     found: list[Finding] = []
     running = instance.active(instance.state_path(env))
-    host = running.host if running is not None else (config.local_server.host or instance.DEFAULT_HOST)
+    host = running.host if running is not None else (config.local_server.host or DEFAULT_HOST)
     required = running.require_auth if running is not None else config.local_server.require_auth
     key = config.master_key.reveal() if config.master_key else ""
     if not ports.is_loopback(host) and not required:
