@@ -10,6 +10,7 @@ from llr.formats import translate
 from llr.formats.table import FORMATS
 
 from .samples import A, C, R, asked, meta
+from .strict import sse
 
 G = FormatId.GEMINI
 ASKING: dict[FormatId, dict[str, Any]] = {
@@ -55,3 +56,68 @@ def test_both_of_googles_names_for_sources_are_read(name: str) -> None:
     assert whole(body, A, G)["content"][0]["citations"][0]["url"] == "https://u.test"
     assert whole(body, C, G)["choices"][0]["message"]["annotations"][0]["url_citation"]["url"] == "https://u.test"
     assert "https://u.test" in streamed(body, R, G)
+
+
+def searching(client: FormatId, calls: list[dict[str, Any]]) -> tuple[Any, list[dict[str, Any]]]:
+    """Returns what a client that offered the hosted search gets, whole and put together from a stream."""
+    tools: dict[FormatId, Any] = {
+        A: [{"type": "web_search_20250305", "name": "web_search"}, {"name": "f", "input_schema": {"type": "object"}}],
+        R: [{"type": "web_search"}, {"type": "function", "name": "f"}],
+    }
+    request = asked(client, {**ASKING[client], "tools": tools[client]})
+    message = {"role": "assistant", "content": None, "tool_calls": calls}
+    body = {"id": "c", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+    made = to_client(body, FORMATS[client], FORMATS[C], meta(C, request))
+    stream: bytes = as_stream(body, FORMATS[client], FORMATS[C], meta(C, request))
+    return made, [event for _, event in sse(stream)]
+
+
+SEARCH = {"id": "t:1", "type": "function", "function": {"name": "web_search", "arguments": '{"query":"q"}'}}
+CALL = {"id": "t2", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(("calls", "stop"), [([SEARCH], "end_turn"), ([SEARCH, CALL], "tool_use")])
+def test_peer_38_a_search_nobody_runs_is_an_error_of_the_search(calls: list[dict[str, Any]], stop: str) -> None:
+    made, events = searching(A, calls)
+    asked_for, result = made["content"][:2]
+    assert asked_for == {
+        "type": "server_tool_use",
+        "id": "srvtoolu_t_1",
+        "name": "web_search",
+        "input": {"query": "q"},
+    }
+    assert result == {
+        "type": "web_search_tool_result",
+        "tool_use_id": "srvtoolu_t_1",
+        "content": {"type": "web_search_tool_result_error", "error_code": "unavailable"},
+    }
+    assert made["stop_reason"] == stop
+    assert [block["type"] for block in made["content"][2:]] == ["tool_use"] * (len(calls) - 1)
+    starts = [event["content_block"] for event in events if event["type"] == "content_block_start"]
+    assert [block["type"] for block in starts] == [block["type"] for block in made["content"]]
+    assert starts[1] == result
+    assert events[-2]["delta"]["stop_reason"] == stop
+
+
+def test_peer_38_a_responses_client_sees_its_search_fail() -> None:
+    made, events = searching(R, [SEARCH, CALL])
+    search = {"type": "search", "query": "q", "queries": ["q"]}
+    assert made["output"][0] == {
+        "id": "ws_srvtoolu_t_1",
+        "type": "web_search_call",
+        "status": "failed",
+        "action": search,
+    }
+    assert made["output"][1]["type"] == "function_call"
+    assert [item["type"] for item in events[-1]["response"]["output"]] == ["web_search_call", "function_call"]
+    assert events[-1]["response"]["output"][0]["status"] == "failed"
+    assert [event["output_index"] for event in events if event["type"] == "response.output_item.added"] == [0, 1]
+
+
+def test_a_function_of_the_clients_own_is_no_hosted_search() -> None:
+    tools = [{"name": "web_search", "input_schema": {"type": "object"}}]
+    request = asked(A, {**ASKING[A], "tools": tools})
+    message = {"role": "assistant", "content": None, "tool_calls": [SEARCH]}
+    body = {"id": "c", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+    made = to_client(body, FORMATS[A], FORMATS[C], meta(C, request))
+    assert (made["content"][0]["type"], made["stop_reason"]) == ("tool_use", "tool_use")

@@ -139,7 +139,7 @@ def _server_tool(work: Work, tool: ServerTool, body: dict[str, Any], taken: set[
             work.lose(tool.at, tool.type, NAME_TAKEN)
             return None
         taken.add(name)
-        work.lose(tool.at, tool.type, "a function here: whoever runs it searches", LossLevel.SILENT)
+        work.lose(tool.at, tool.type, "a function there, and nobody runs the search")
         return _tool(work, search)
     work.lose(tool.at, tool.type, f"only {tool.format} can run this tool", LossLevel.REJECT)
     return None
