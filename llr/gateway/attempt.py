@@ -260,8 +260,8 @@ def _refused(question: Question, status: int, headers: Headers, read: tuple[byte
             text = f"the provider answered {status} with a web page: {fault.message}"
             fault = Fault(ErrorKind.UPSTREAM_INVALID, text, retry_after_s=fault.retry_after_s)
         return Failure(fault, Phase.HEADERS, status, None, excerpt, True, headers)
-    if status in (401, 403):
-        # Said again in our words by whoever shows it: whose key it was is not the client's business.
+    if status in (401, 403) or fault.kind is ErrorKind.UPSTREAM_AUTH:
+        # Said again in our words by whoever shows it: whose key it was is not the client's business (Gemini: 400).
         return Failure(fault, Phase.HEADERS, status, None, excerpt, True, headers)
     return Failure(fault, Phase.HEADERS, status, None, excerpt, True, headers, Verbatim(status, headers, body))
 

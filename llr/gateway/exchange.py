@@ -324,7 +324,8 @@ class Exchange:
         fault, ref = tried.failure.fault, tried.candidate.ref
         verdict = tried.verdict
         category = None if isinstance(verdict, Commit) else verdict.category
-        if category in _OURS and tried.failure.status in (401, 403):
+        keys = tried.failure.status in (401, 403) or fault.kind is ErrorKind.UPSTREAM_AUTH
+        if category in _OURS and keys:
             text = f"{ref}: the provider refused the gateway's credential (HTTP {tried.failure.status})"
             return Fault(ErrorKind.UPSTREAM_AUTH, text)
         if tried.failure.kind is None and tried.failure.verbatim is not None:

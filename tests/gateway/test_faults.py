@@ -324,6 +324,17 @@ async def test_our_key_refused_is_a_502_that_does_not_quote_the_provider() -> No
     assert "a/m" in error_message(MESSAGES, heard)
 
 
+@each_format
+async def test_a_key_refused_with_400_is_ours_too(sample: Sample) -> None:
+    """Gemini says so; its words would send people to the key of the gateway, which was right."""
+    play = Playbook(doc_for(sample, "a"))
+    error = {"code": 400, "message": "API key not valid. Please pass a valid API key.", "status": "INVALID_ARGUMENT"}
+    play.upstream("a.test").answers(json_reply({"error": error}, 400))
+    heard = await ask(play, sample)
+    assert heard.status == 502
+    assert "a/m: the provider refused the gateway's credential" in error_message(sample, heard)
+
+
 async def test_no_fallback_for_one_request() -> None:
     play = Playbook(doc_for(CHAT, "a", "b"))
     play.upstream("a.test").answers(json_reply({"error": {"message": "no"}}, 500))
