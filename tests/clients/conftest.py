@@ -18,6 +18,7 @@ from tests.running import gateway
 ROOT = Path(__file__).resolve().parents[2]
 # The newest of both, so that a change of theirs shows; LLR_CLIENTS_BIN names a folder that has them already.
 PACKAGES = ("@anthropic-ai/claude-code@latest", "@openai/codex@latest")
+FORMS = ("messages", "chat", "responses", "gemini")
 KEY = "gw_Clients-0123456789abcdefABCDEF"
 
 
@@ -44,7 +45,7 @@ def tools() -> Path:
 def provider(own: str, origin: str, form: str) -> dict[str, Any]:
     models: list[Any] = [
         {"id": "model", "contextWindow": 150_000},
-        *({"id": name} for name in ("overloaded", "too-long", "bad-key")),
+        *({"id": name} for name in ("overloaded", "limited", "too-long", "bad-key", "broken")),
     ]
     return {"id": own, "name": own, "baseUrl": origin, "formats": [form], "apiKey": "up-0123456789", "models": models}
 
@@ -99,17 +100,21 @@ class Bench:
 
 @pytest.fixture
 def bench(pyz: Path, tools: Path, tmp_path: Path) -> Iterator[Bench]:
-    """A home whose config leads to both upstreams; no gateway runs yet."""
+    """A home whose config leads to an upstream of every format; no gateway runs yet."""
     found = Bench(tmp_path, pyz, tools)
     with serving(upstream(found.upstream)) as origin:
         config = {
             "version": 2,
             "masterKey": KEY,
-            "providers": [provider("messages", origin, "claude"), provider("chat", f"{origin}/v1", "openai-chat")],
+            "providers": [
+                provider("messages", origin, "claude"),
+                provider("chat", f"{origin}/v1", "openai-chat"),
+                provider("responses", f"{origin}/v1", "openai-responses"),
+                provider("gemini", origin, "gemini"),
+            ],
             "modelAliases": {
                 "default": {"targets": [{"ref": "messages/model"}]},
-                "by-messages": {"targets": [{"ref": "messages/model"}]},
-                "by-chat": {"targets": [{"ref": "chat/model"}]},
+                **{f"by-{form}": {"targets": [{"ref": f"{form}/model"}]} for form in FORMS},
             },
         }
         (tmp_path / ".llm-router.json").write_text(json.dumps(config))

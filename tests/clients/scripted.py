@@ -1,32 +1,65 @@
-"""Upstreams that follow a script: one speaks Anthropic Messages, one OpenAI Chat; and a recorder for a gateway."""
+"""An upstream that follows a script and speaks all four formats by path; and a recorder for a gateway."""
 
 import http.client
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-ECHOED = "tool-says-42"
-COMMAND = f"echo {ECHOED}"
-# Model name -> status, Anthropic type, message; the OpenAI form is made of the same.
-ERRORS = {
-    "overloaded": (529, "overloaded_error", "Overloaded"),
-    "too-long": (400, "invalid_request_error", "prompt is too long: 250000 tokens > 200000 maximum"),
-    "bad-key": (401, "authentication_error", "invalid x-api-key"),
+from tests.clients import answers
+
+_TOO_LONG = "prompt is too long: 250000 tokens > 200000 maximum"
+_OPENAI_TOO_LONG = (
+    "This model's maximum context length is 200000 tokens. However, your messages resulted in 250000 tokens."
+)
+# Model name -> status and error body, by format.
+ERRORS: dict[str, dict[str, tuple[int, Any]]] = {
+    "messages": {
+        "overloaded": (529, {"type": "overloaded_error", "message": "Overloaded"}),
+        "limited": (429, {"type": "rate_limit_error", "message": "Slow down"}),
+        "too-long": (400, {"type": "invalid_request_error", "message": _TOO_LONG}),
+        "bad-key": (401, {"type": "authentication_error", "message": "invalid x-api-key"}),
+    },
+    "openai": {
+        "overloaded": (503, {"message": "The server is overloaded", "type": "server_error", "code": None}),
+        "limited": (429, {"message": "Slow down", "type": "requests", "code": "rate_limit_exceeded"}),
+        "too-long": (
+            400,
+            {"message": _OPENAI_TOO_LONG, "type": "invalid_request_error", "code": "context_length_exceeded"},
+        ),
+        "bad-key": (
+            401,
+            {"message": "Incorrect API key provided", "type": "invalid_request_error", "code": "invalid_api_key"},
+        ),
+    },
+    "gemini": {
+        "overloaded": (503, {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}),
+        "limited": (429, {"code": 429, "message": "Slow down", "status": "RESOURCE_EXHAUSTED"}),
+        "too-long": (
+            400,
+            {
+                "code": 400,
+                "message": "The input token count (250000) exceeds the maximum number of tokens allowed (200000).",
+                "status": "INVALID_ARGUMENT",
+            },
+        ),
+        "bad-key": (
+            400,
+            {
+                "code": 400,
+                "message": "API key not valid. Please pass a valid API key.",
+                "status": "INVALID_ARGUMENT",
+                "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}],
+            },
+        ),
+    },
 }
-OPENAI_ERRORS = {
-    "overloaded": (503, "server_error", None, "The server is overloaded"),
-    "too-long": (
-        400,
-        "invalid_request_error",
-        "context_length_exceeded",
-        "This model's maximum context length is 200000 tokens. However, your messages resulted in 250000 tokens.",
-    ),
-    "bad-key": (401, "invalid_request_error", "invalid_api_key", "Incorrect API key provided"),
-}
+ERRORS["chat"] = ERRORS["responses"] = ERRORS["openai"]
+# Its first stream ends in the middle; the next are whole.
+BROKEN = "broken"
 
 
 @dataclass
@@ -76,134 +109,69 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
         thread.join()
 
 
-def _texts(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return "\n".join(_texts(one) for one in value)
-    if isinstance(value, dict):
-        return _texts([value.get("text"), value.get("content")])
-    return ""
+def _sse(rows: Iterable[tuple[str, Any]]) -> list[str]:
+    return [f"event: {kind}\ndata: {json.dumps({'type': kind, **row})}\n\n" for kind, row in rows]
 
 
-def wants_tool(body: Any) -> bool:
-    """Returns whether the conversation asks for the tool and has not had it yet."""
-    messages = body["messages"]
-    asked = any("use the tool" in _texts(one.get("content")) for one in messages if one["role"] == "user")
-    had = any(one["role"] == "tool" or "tool_result" in json.dumps(one.get("content")) for one in messages)
-    return asked and not had and bool(body.get("tools"))
-
-
-def result(body: Any) -> str:
-    """Returns what a final answer says: the tool's output where there is one."""
-    text = json.dumps(body["messages"])
-    return f"The tool said {ECHOED}." if text.count(ECHOED) > text.count(COMMAND) else "pong-from-upstream"
-
-
-def arguments(body: Any) -> tuple[str, dict[str, Any]]:
-    """Returns the shell tool among those offered, and a harmless call of it."""
-    names = [one.get("name") or one.get("function", {}).get("name") for one in body["tools"]]
-    name = next(one for one in ("Bash", "shell_command", "exec_command", "shell") if one in names)
-    key = "cmd" if name == "exec_command" else "command"
-    more = {"description": "Echo"} if name == "Bash" else {}
-    return name, {key: COMMAND, **more}
-
-
-def anthropic_events(body: Any) -> Iterator[tuple[str, Any]]:
-    """Yields the events of one streamed Messages answer."""
-    usage = {"input_tokens": 12, "output_tokens": 1}
-    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": body["model"], "content": []}
-    yield "message_start", {"message": {**message, "stop_reason": None, "stop_sequence": None, "usage": usage}}
-    if wants_tool(body):
-        name, call = arguments(body)
-        block: Any = {"type": "tool_use", "id": "toolu_1", "name": name, "input": {}}
-        delta: Any = {"type": "input_json_delta", "partial_json": json.dumps(call)}
-        stop = "tool_use"
-    else:
-        block, delta, stop = {"type": "text", "text": ""}, {"type": "text_delta", "text": result(body)}, "end_turn"
-    yield "content_block_start", {"index": 0, "content_block": block}
-    yield "content_block_delta", {"index": 0, "delta": delta}
-    yield "content_block_stop", {"index": 0}
-    yield "message_delta", {"delta": {"stop_reason": stop, "stop_sequence": None}, "usage": {"output_tokens": 9}}
-    yield "message_stop", {}
-
-
-def chat_chunks(body: Any) -> Iterator[Any]:
-    """Yields the chunks of one streamed Chat answer."""
-    row = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": body["model"]}
-    if wants_tool(body):
-        name, call = arguments(body)
-        function = {"name": name, "arguments": json.dumps(call)}
-        delta: Any = {"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": function}]}
-        stop = "tool_calls"
-    else:
-        delta, stop = {"content": result(body)}, "stop"
-    for one, finish in (({"role": "assistant", **delta}, None), ({}, stop)):
-        yield {**row, "choices": [{"index": 0, "delta": one, "finish_reason": finish}]}
-    yield {**row, "choices": [], "usage": {"prompt_tokens": 12, "completion_tokens": 9, "total_tokens": 21}}
-
-
-def whole_message(body: Any) -> Any:
-    """Returns the Messages answer to a request that does not stream."""
-    text = [{"type": "text", "text": result(body)}]
-    usage = {"input_tokens": 12, "output_tokens": 9}
-    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": body["model"], "content": text}
-    return {**message, "stop_reason": "end_turn", "stop_sequence": None, "usage": usage}
-
-
-def whole_chat(body: Any) -> Any:
-    """Returns the Chat answer to a request that does not stream."""
-    choice = {"index": 0, "message": {"role": "assistant", "content": result(body)}, "finish_reason": "stop"}
-    usage = {"prompt_tokens": 12, "completion_tokens": 9, "total_tokens": 21}
-    return {
-        "id": "c1",
-        "object": "chat.completion",
-        "created": 1,
-        "model": body["model"],
-        "choices": [choice],
-        "usage": usage,
-    }
+def _data(rows: Iterable[Any]) -> list[str]:
+    return [f"data: {json.dumps(row)}\n\n" for row in rows]
 
 
 def upstream(seen: Seen) -> type[BaseHTTPRequestHandler]:
-    """Returns a handler that speaks both formats, by path."""
+    """Returns a handler that speaks the four formats, by path. The first stream of a model `broken` ends early."""
+    broken: list[str] = []
 
     class Upstream(Quiet):
         def do_POST(self) -> None:
             body = seen.add(self, self.body())
-            name = str(body.get("model"))
-            if self.path.split("?")[0].endswith("/count_tokens"):
+            path = self.path.split("?")[0]
+            if path.endswith("/count_tokens"):
                 self.answer(200, b'{"input_tokens": 12}')
-            elif self.path.split("?")[0].endswith("/messages"):
-                self._messages(body, name)
+            elif path.endswith("/messages"):
+                self._reply("messages", body, body["model"], bool(body.get("stream")))
+            elif path.endswith("/responses"):
+                self._reply("responses", body, body["model"], bool(body.get("stream")))
+            elif path.endswith("/chat/completions"):
+                self._reply("chat", body, body["model"], bool(body.get("stream")))
             else:
-                self._chat(body, name)
+                model, _, verb = path.rpartition("/")[2].partition(":")
+                self._reply("gemini", body, model, verb == "streamGenerateContent")
 
-        def _messages(self, body: Any, name: str) -> None:
-            if name in ERRORS:
-                status, kind, text = ERRORS[name]
-                error = {"type": "error", "error": {"type": kind, "message": text}}
-                self.answer(status, json.dumps(error).encode())
-            elif body.get("stream"):
-                rows = (
-                    f"event: {kind}\ndata: {json.dumps({'type': kind, **row})}\n\n"
-                    for kind, row in anthropic_events(body)
-                )
-                self.answer(200, "".join(rows).encode(), "text/event-stream")
-            else:
-                self.answer(200, json.dumps(whole_message(body)).encode())
+        def _reply(self, form: str, body: Any, name: str, stream: bool) -> None:
+            if name in ERRORS[form]:
+                status, error = ERRORS[form][name]
+                more = {"type": "error"} if form == "messages" else {}
+                self.answer(status, json.dumps({**more, "error": error}).encode())
+                return
+            said = answers.answer(body)
+            if not stream:
+                self.answer(200, json.dumps(self._whole(form, body, said)).encode())
+                return
+            rows = self._stream(form, body, said)
+            if name == BROKEN and form not in broken:
+                broken.append(form)
+                rows = rows[: len(rows) // 2]
+            self.answer(200, "".join(rows).encode(), "text/event-stream")
 
-        def _chat(self, body: Any, name: str) -> None:
-            if name in OPENAI_ERRORS:
-                status, kind, code, text = OPENAI_ERRORS[name]
-                self.answer(
-                    status, json.dumps({"error": {"message": text, "type": kind, "code": code, "param": None}}).encode()
-                )
-            elif body.get("stream"):
-                rows = [f"data: {json.dumps(row)}\n\n" for row in chat_chunks(body)]
-                self.answer(200, "".join([*rows, "data: [DONE]\n\n"]).encode(), "text/event-stream")
-            else:
-                self.answer(200, json.dumps(whole_chat(body)).encode())
+        def _whole(self, form: str, body: Any, said: answers.Said) -> Any:
+            match form:
+                case "messages":
+                    return answers.whole_message(body, said)
+                case "responses":
+                    return answers.whole_response(body, said)
+                case "chat":
+                    return answers.whole_chat(body, said)
+            return answers.whole_gemini(said)
+
+        def _stream(self, form: str, body: Any, said: answers.Said) -> list[str]:
+            match form:
+                case "messages":
+                    return _sse(answers.messages_events(body, said))
+                case "responses":
+                    return _sse(answers.responses_events(body, said))
+                case "chat":
+                    return [*_data(answers.chat_chunks(body, said)), "data: [DONE]\n\n"]
+            return _data(answers.gemini_rows(said))
 
     return Upstream
 

@@ -1,4 +1,4 @@
-"""The real Claude Code and Codex CLI, wired by the archive, against scripted upstreams of both vendors' formats."""
+"""The real Claude Code and Codex CLI, wired by the archive, against scripted upstreams of the four formats."""
 
 import difflib
 import os
@@ -6,14 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.conftest import Bench
-from tests.clients.scripted import ECHOED
+from tests.clients.answers import ECHOED
+from tests.clients.conftest import FORMS, Bench
 from tests.clients.shape import shape
 
 pytestmark = pytest.mark.clients
 
 SHAPES = Path(__file__).parent / "shapes"
-ALIASES = ("by-messages", "by-chat")
+ALIASES = tuple(f"by-{form}" for form in FORMS)
+ENDPOINTS = {
+    "by-messages": "/v1/messages",
+    "by-chat": "/v1/chat/completions",
+    "by-responses": "/v1/responses",
+    "by-gemini": "/v1beta/models/model",
+}
 CLAUDE = ("claude", "--allowedTools", "Bash", "-p")
 CODEX = ("codex", "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox")
 PROMPT = "Say pong."
@@ -46,8 +52,7 @@ def test_a_wired_tool_answers_and_uses_a_tool(running: Bench, tool: str, alias: 
     assert f"The tool said {ECHOED}." in done.stdout
     assert "is not recognized" not in done.stderr
     assert "fallback metadata" not in done.stderr
-    path = "/v1/messages" if alias == "by-messages" else "/v1/chat/completions"
-    assert {row[1].split("?")[0] for row in running.upstream.rows} <= {path, f"{path}/count_tokens"}
+    assert all(row[1].startswith(ENDPOINTS[alias]) for row in running.upstream.rows)
     assert all("gw_Clients" not in str(row[2]) for row in running.upstream.rows)
 
 
@@ -77,10 +82,15 @@ def test_the_exit_code_is_the_tools(running: Bench) -> None:
     assert running.llr("run", "claude", "--", "--version").stdout.strip().endswith("(Claude Code)")
 
 
-@pytest.mark.parametrize("upstream", ["messages", "chat"])
+@pytest.mark.parametrize("upstream", FORMS)
 @pytest.mark.parametrize(
     ("model", "says"),
-    [("overloaded", "overloaded"), ("too-long", "prompt is too long"), ("bad-key", "provider")],
+    [
+        ("overloaded", "overloaded"),
+        ("limited", "request rejected (429)"),
+        ("too-long", "prompt is too long"),
+        ("bad-key", "provider"),
+    ],
 )
 def test_claude_code_says_an_upstream_error_in_its_own_words(
     running: Bench, upstream: str, model: str, says: str
@@ -92,11 +102,12 @@ def test_claude_code_says_an_upstream_error_in_its_own_words(
     assert "pong" not in done.stdout
 
 
-@pytest.mark.parametrize("upstream", ["messages", "chat"])
+@pytest.mark.parametrize("upstream", FORMS)
 @pytest.mark.parametrize(
     ("model", "says"),
     [
         ("overloaded", "overloaded"),
+        ("limited", "429 too many requests"),
         ("too-long", "ran out of room in the model's context window"),
         ("bad-key", "provider"),
     ],
