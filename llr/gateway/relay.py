@@ -5,7 +5,7 @@ ends in an error of the client's format; whoever stops reading, the upstream is 
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, Self
 
 from llr.base.clock import Clock
 from llr.base.errors import ErrorKind, Fault, GatewayError
@@ -25,23 +25,47 @@ class Ending(Protocol):
         """Returns when the books are closed; `fault` None and not `cancelled` is success."""
 
 
-class EventBody:
+class _Body:
+    """What every body has: an upstream that is closed and an end that is told, both once."""
+
+    __slots__ = ("_ending", "_held", "_source", "bytes_out")
+
+    def __init__(self, live: Events | Raw, ending: Ending) -> None:
+        self._source = live.source
+        self._held = live.held
+        self._ending: Ending | None = ending
+        self.bytes_out = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def _close(self, fault: Fault | None, *, cancelled: bool = False) -> None:
+        ending, self._ending = self._ending, None
+        if ending is None:
+            return
+        try:
+            await self._source.aclose()
+        finally:
+            await ending(fault, cancelled=cancelled)
+
+    async def aclose(self) -> None:
+        """Returns when the upstream is closed; before the end that means that the client left."""
+        await self._close(None, cancelled=True)
+
+
+class EventBody(_Body):
     """The rest of an event stream. `translate` None relays bytes as they are."""
 
     __slots__ = (
         "_clock",
         "_cutter",
-        "_ending",
         "_fault_event",
-        "_held",
         "_late_at",
         "_more",
         "_over",
         "_seen",
-        "_source",
         "_translate",
         "_watch",
-        "bytes_out",
     )
 
     def __init__(
@@ -59,22 +83,16 @@ class EventBody:
         With a `clock` a translated answer that is complete ends `LATE_S` later at the latest. `more` goes on with a
         paused turn.
         """
+        super().__init__(live, ending)
         self._more = more
         self._clock = clock if translate is not None else None
         self._late_at: float | None = None
         self._seen = seen
-        self._source = live.source
         self._cutter = live.cutter
         self._watch = live.watch
-        self._ending: Ending | None = ending
         self._fault_event = fault_event
         self._translate = translate
-        self._held = live.held
         self._over = False
-        self.bytes_out = 0
-
-    def __aiter__(self) -> "EventBody":
-        return self
 
     async def __anext__(self) -> bytes:
         """Returns the next run of events. Never raises but at the end: what breaks is told in the client's words."""
@@ -89,7 +107,7 @@ class EventBody:
                 chunk = await self._next()
                 block = self._cutter.feed(chunk) if chunk is not None else b""
             except GatewayError as exc:
-                out = await self._broken(exc.fault)
+                out = await self._finish(exc.fault)
             else:
                 if chunk is None and await self._goes_on():
                     out = self._out(self._held)
@@ -102,7 +120,8 @@ class EventBody:
                     relayed = self._watch.look(block)
                     out = self._out(relayed)
                     if len(relayed) < len(block):
-                        out += await self._closed_early()
+                        # It says that it is done although its answer is not: the closing event was kept back.
+                        out += await self._finish(None)
             if out:
                 self.bytes_out += len(out)
                 return out
@@ -157,13 +176,6 @@ class EventBody:
                     out += b"\n\n"
         return out + await self._finish(None)
 
-    async def _broken(self, fault: Fault) -> bytes:
-        return await self._finish(fault)
-
-    async def _closed_early(self) -> bytes:
-        """The upstream says that it is done although its answer is not: the closing event was kept back."""
-        return await self._finish(None)
-
     async def _finish(self, fault: Fault | None) -> bytes:
         self._over = True
         watch, told = self._watch, self._watch.fault
@@ -182,34 +194,16 @@ class EventBody:
         await self._close(told)
         return out
 
-    async def _close(self, fault: Fault | None, *, cancelled: bool = False) -> None:
-        ending, self._ending = self._ending, None
-        if ending is None:
-            return
-        try:
-            await self._source.aclose()
-        finally:
-            await ending(fault, cancelled=cancelled)
-
     async def aclose(self) -> None:
-        """Returns when the upstream is closed; before the end that means that the client left."""
+        """Returns when the upstream is closed; nothing more comes out."""
         self._over = True
-        await self._close(None, cancelled=True)
+        await super().aclose()
 
 
-class RawBody:
+class RawBody(_Body):
     """The rest of a body nobody here understands: audio, images, other vendors' events."""
 
-    __slots__ = ("_ending", "_held", "_source", "bytes_out")
-
-    def __init__(self, live: Raw, ending: Ending) -> None:
-        self._source = live.source
-        self._held = live.held
-        self._ending: Ending | None = ending
-        self.bytes_out = 0
-
-    def __aiter__(self) -> "RawBody":
-        return self
+    __slots__ = ()
 
     async def __anext__(self) -> bytes:
         """Returns the next bytes. Raises `BrokenBody` when the upstream broke off: only a cut says so."""
@@ -229,16 +223,3 @@ class RawBody:
             raise StopAsyncIteration
         self.bytes_out += len(chunk)
         return chunk
-
-    async def _close(self, fault: Fault | None, *, cancelled: bool = False) -> None:
-        ending, self._ending = self._ending, None
-        if ending is None:
-            return
-        try:
-            await self._source.aclose()
-        finally:
-            await ending(fault, cancelled=cancelled)
-
-    async def aclose(self) -> None:
-        """Returns when the upstream is closed."""
-        await self._close(None, cancelled=True)
