@@ -65,8 +65,7 @@ def run(args: Namespace, context: Context) -> Outcome:
         from llr.cli import detaching
 
         return detaching.run(args, context)
-    prepared = prepare(args, context)
-    address = _address(args, context, prepared)
+    prepared, address = decided(args, context)
     if prepared.config is not None:
         from llr.cli.configuration import keep_flags
 
@@ -101,6 +100,12 @@ def _passed_on() -> Kept | None:
         return resume.from_env(os.environ)
     except (ValueError, KeyError) as exc:
         raise refuse("resume-failed", f"What the previous version passed on is not understood: {exc}.") from exc
+
+
+def decided(args: Namespace, context: Context) -> tuple[Prepared, Address]:
+    """Returns what would be served and where. Raises `Refused` where that cannot be."""
+    prepared = prepare(args, context)
+    return prepared, _address(args, context, prepared)
 
 
 def _address(args: Namespace, context: Context, prepared: Prepared) -> Address:
@@ -204,6 +209,7 @@ def _set_up(args: Namespace, context: Context, prepared: Prepared, address: Addr
         workers=args.workers,
         demo=launch.demo,
         log_file=launch.log_file or None,
+        typed=_typed(args),
     )
     plan = Plan(
         state_path=path,
@@ -218,6 +224,13 @@ def _set_up(args: Namespace, context: Context, prepared: Prepared, address: Addr
         began_at=now,
     )
     return _Run(plan, Hold(sockets, endpoint, lock), code, launch, make_log(launch))
+
+
+def _typed(args: Namespace) -> tuple[str, ...]:
+    """Returns the flags that neither the config keeps nor the state file tells otherwise."""
+    flags = {"host": args.host, "port": args.port, "log-format": args.log_format, "log-level": args.log_level}
+    insecure = ("--allow-insecure-bind",) if args.allow_insecure_bind else ()
+    return (*(f"--{name}={value}" for name, value in flags.items() if value), *insecure)
 
 
 def _code() -> Source:

@@ -15,12 +15,21 @@ from llr.daemon.instance import Instance
 def words(running: Instance) -> list[str]:
     """Returns the flags of `llr start` that bring the same gateway up again.
 
-    Host and port are left to config and environment where they stand there: they may be why this is done.
+    Host and port are left to config and environment unless they were typed: they may be why this is done.
     """
-    flags = ["--demo", f"--port={running.port}"] if running.demo else [f"--config={running.config_path}"]
+    flags = ["--demo"] if running.demo else [f"--config={running.config_path}"]
     if running.workers > 1:
         flags.append(f"--workers={running.workers}")
-    return flags
+    # Any free port meant one to stay with.
+    return [*flags, *(f"--port={running.port}" if flag == "--port=0" else flag for flag in running.typed)]
+
+
+def _check(flags: list[str], context: Context) -> None:
+    """Raises `Refused` when the new start would be: then the old gateway goes on."""
+    from llr.cli import cmd_start, grammar, parser
+
+    line = grammar.read(flags, cmd_start.PARAMS)
+    cmd_start.decided(parser.build("start", cmd_start.PARAMS).parse_args(line.flags), context)
 
 
 def run(args: Namespace, context: Context) -> Outcome:
@@ -32,6 +41,7 @@ def run(args: Namespace, context: Context) -> Outcome:
         return Outcome(FAILED, problem=Problem("nothing-runs", text, "Start it with `llr start`."))
     if running.managed_by_startup:
         return _by_service(context)
+    _check(words(running), context)
     ended = stop_running(running, path, now=args.now)
     if not ended.ok:
         raise refuse("still-running", f"Process {running.pid} is still running after SIGKILL.", exit_code=FAILED)

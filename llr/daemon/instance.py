@@ -34,7 +34,10 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One running gateway as its state file tells it. Times are ISO 8601 in UTC."""
+    """One running gateway as its state file tells it. Times are ISO 8601 in UTC.
+
+    `typed` are flags of its start that stand nowhere else, for who starts it again.
+    """
 
     pid: int
     host: str = DEFAULT_HOST
@@ -55,6 +58,7 @@ class Instance:
     workers: int = 0
     demo: bool = False
     log_file: str | None = None
+    typed: tuple[str, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -81,6 +85,10 @@ def encode(instance: Instance) -> dict[str, JSON]:
 
 def _text(value: JSON) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _texts(value: JSON) -> tuple[str, ...]:
+    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
 
 
 def _int(value: JSON) -> int | None:
@@ -118,6 +126,7 @@ def decode(raw: JSON) -> Instance | None:
         workers=_int(raw.get("workers")) or 0,
         demo=_bool(raw.get("demo"), False),
         log_file=_text(raw.get("logFile")) or None,
+        typed=_texts(raw.get("typed")),
     )
 
 

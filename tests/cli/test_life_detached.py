@@ -70,6 +70,23 @@ def test_start_in_the_background(detached: Life) -> None:
     assert "SIGTERM" in stopped.stdout
 
 
+def test_a_hard_restart_keeps_typed_flags_and_refuses_before_it_stops(detached: Life) -> None:
+    file = detached.home / ".llm-router.json"
+    none = {"type": "none"}
+    acme = {"id": "acme", "baseUrl": "http://127.0.0.1:9", "auth": none, "format": "openai", "models": ["m"]}
+    file.write_text(json.dumps({"version": 2, "providers": [acme]}))
+    started = detached.json("start", "--port=0", "--log-level=debug", "--log-format=json", "--detach")["data"]
+    again = detached.json("restart", "--hard", "--now")["data"]
+    assert again["origin"] == started["origin"]
+    assert again["pid"] != started["pid"]
+    port = started["origin"].rpartition(":")[2]
+    assert detached.state["typed"] == [f"--port={port}", "--log-format=json", "--log-level=debug"]
+    file.write_text("{")
+    refused = detached.run("restart", "--hard", "--now")
+    assert (refused.returncode, "Failed to load config" in refused.stderr) == (2, True)
+    assert detached.json("status")["data"]["processes"][0]["pid"] == again["pid"], "the old one serves on"
+
+
 SAYS_READY = "import os; os.write(int(os.environ['LLM_ROUTER_READY_FD']), b'READY 7 1.0 http://127.0.0.1:9000\\n')"
 
 

@@ -36,6 +36,8 @@ DECODED: list[tuple[JSON, Instance | None]] = [
         {"pid": 5, "host": "::1", "port": 1, "watchConfig": False, "requireAuth": True},
         Instance(5, "::1", 1, watch_config=False, require_auth=True),
     ),
+    ({"pid": 5, "typed": ["--port=9", 1]}, Instance(5, typed=("--port=9",))),
+    ({"pid": 5, "typed": "--port=9"}, Instance(5)),
     ({"pid": 0}, None),
     ({"pid": -1}, None),
     ({"pid": "5"}, None),
