@@ -7,7 +7,6 @@ A code is stable; a new one is added here in the change that needs it. The codes
 from collections.abc import Mapping
 
 from llr.base.errors import ErrorKind
-from llr.config.codes import EDIT_CODES
 
 # `error.code` of a command: what went wrong.
 COMMAND_CODES: Mapping[str, str] = {
@@ -145,8 +144,3 @@ EXIT_CODES: Mapping[int, str] = {
     2: "Wrong input: flags, names, or a config that is not valid.",
     130: "Interrupted.",
 }
-
-
-def meaning(code: str) -> str | None:
-    """Returns what `error.code` of a command means, None for a code that nobody explains."""
-    return COMMAND_CODES.get(code) or EDIT_CODES.get(code)
