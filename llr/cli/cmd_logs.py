@@ -17,7 +17,15 @@ from llr.daemon.logfile import service_log
 
 PARAMS: tuple[Param, ...] = (
     Param("follow", "Go on as lines are added; Ctrl+C ends.", Kind.BOOL, default=False, short="f"),
-    Param("lines", "How many lines to begin with (default 50).", Kind.INT, default=50, minimum=0, maximum=100_000),
+    Param(
+        "lines",
+        "How many lines to begin with (default 50).",
+        Kind.INT,
+        default=50,
+        minimum=0,
+        maximum=100_000,
+        short="n",
+    ),
     Param("activity", "The activity log: fallbacks and failures, one entry each.", Kind.BOOL, default=False),
     Param("file", "Another log file.", Kind.PATH),
     Param("config", "Config file whose activity log is meant.", Kind.PATH),

@@ -99,7 +99,10 @@ def read(tokens: Sequence[str], params: Iterable[Param]) -> Line:
         if token in ("-h", "--help", "help"):
             wants_help = True
         elif short is not None:
-            _keep(values, short, True, "true")
+            value, taken = _value(short, tokens[at] if at < len(tokens) else None)
+            at += int(taken)
+            bare += [short.name] if short.kind is not Kind.BOOL and not taken else []
+            _keep(values, short, True, value)
         elif not token.startswith("--"):
             words.append(token)
         else:

@@ -44,7 +44,8 @@ def _whole(param: Param) -> Callable[[str], int]:
             raise refuse("bad-flag", f"--{param.name} takes a whole number, not '{text}'.") from None
         low, high = param.minimum, param.maximum
         if (low is not None and number < low) or (high is not None and number > high):
-            raise refuse("bad-flag", f"--{param.name} must be within {low} and {high}, not {number}.")
+            bounds = f"at least {low}" if high is None else f"within {low} and {high}"
+            raise refuse("bad-flag", f"--{param.name} must be {bounds}, not {number}.")
         return number
 
     return read

@@ -41,6 +41,7 @@ WRONG = [
     (("status", "word"), 2, "does not take the word 'word'"),
     (("status", "--check=perhaps"), 2, "--check takes true or false, not 'perhaps'"),
     (("start", "--demo", "--workers=0"), 2, "--workers must be within 1 and 64, not 0"),
+    (("reclaim", "--pid=1"), 2, "--pid must be at least 2, not 1."),
     (("start", "--demo", "--workers=many"), 2, "--workers takes a whole number"),
     (("start", "--demo", "--port=70000"), 2, "--port must be a port number"),
     (("start", "--demo", "--log-format=xml"), 2, "--log-format must be one of text, json"),

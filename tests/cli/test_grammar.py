@@ -10,6 +10,8 @@ PARAMS = (
     Param("models", "", keep_empty=True),
     Param("port", "", Kind.INT),
     Param("watch-config", "", Kind.BOOL),
+    Param("lines", "", Kind.INT, short="n"),
+    Param("follow", "", Kind.BOOL, short="f"),
 )
 
 LINES = [
@@ -33,6 +35,7 @@ LINES = [
     (["--noWatchConfig"], ("--watch-config=false",), ()),
     (["one", "--", "--name=a"], (), ("one", "--name=a")),
     (["-x"], (), ("-x",)),
+    (["-f", "-n", "20", "word"], ("--follow=true", "--lines=20"), ("word",)),
     (["--name", "-"], ("--name=-",), ()),
 ]
 
@@ -56,6 +59,7 @@ def test_help_is_a_value_where_a_value_is_due() -> None:
 def test_flags_without_the_value_they_need() -> None:
     line = grammar.read(["--name", "--port", "-1", "--watch-config", "--models"], PARAMS)
     assert line.bare == ("name", "port", "models")
+    assert grammar.read(["-n", "-f"], PARAMS).bare == ("lines",)
     assert grammar.read(["--name=", "--models=", "--port=-1", "--watch-config"], PARAMS).bare == ()
 
 

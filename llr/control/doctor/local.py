@@ -73,8 +73,9 @@ def look_at_gateway(config: Config | None, env: Mapping[str, str]) -> list[Findi
     except ports.AddressError as exc:
         return [Finding(GATEWAY, "bad-address", Grade.ERROR, str(exc), "Give it a port from 1 to 65535.")]
     holders = ports.owners(port) if port else ()
-    if holders:
-        text = f"No gateway runs, and port {port} is held by {', '.join(map(str, holders))}."
+    if holders or (port and ports.busy(port)):
+        by = ", ".join(map(str, holders)) or "a process that this user may not see"
+        text = f"No gateway runs, and port {port} is held by {by}."
         fix = f"Stop that, or choose another port: LLM_ROUTER_PORT, or `llr start --port={port + 1}`."
         return [Finding(GATEWAY, "port-taken", Grade.ERROR, text, fix, {"port": port})]
     text = f"No gateway runs; port {port} is free." if port else "No gateway runs; it would take any free port."

@@ -14,6 +14,7 @@ from llr.config.parse import parse_config
 from llr.config.schema import Config
 from llr.control.doctor.findings import Finding, Grade
 from llr.control.doctor.local import look_at_auth, look_at_config, look_at_gateway, look_at_surroundings
+from llr.daemon import ports
 
 KEY = "sk-doctor-0123456789"
 
@@ -51,12 +52,17 @@ def test_who_may_ask(env: dict[str, str], more: dict[str, Any], codes: set[str])
     assert {one.code for one in look_at_auth(config(**more), env)} == codes
 
 
-def test_a_port_held_by_another_is_an_error_that_names_it(env: dict[str, str]) -> None:
+def test_a_port_held_by_another_is_an_error_that_names_it(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port = sock.getsockname()[1]
         [found] = look_at_gateway(None, {**env, "LLM_ROUTER_PORT": str(port)})
     assert (found.code, found.grade) == ("port-taken", Grade.ERROR)
     assert "process" in found.message
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+        monkeypatch.setattr(ports, "owners", lambda _port: ())
+        [hidden] = look_at_gateway(None, {**env, "LLM_ROUTER_PORT": str(port)})
+    assert (hidden.code, "may not see" in hidden.message) == ("port-taken", True)
     [free] = look_at_gateway(None, {**env, "LLM_ROUTER_PORT": str(port)})
     assert (free.code, free.grade) == ("not-running", Grade.INFO)
 
