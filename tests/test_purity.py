@@ -23,7 +23,12 @@ NO_CALLS = frozenset({"time", "random", "secrets", "uuid"})
 NO_BUILTINS = frozenset({"open", "input", "print", "exec", "eval"})
 # The real clock and the real ids live in base; the attempt loop runs tasks.
 MAY_IMPORT = {"llr/base/clock.py": {"asyncio"}}
-MAY_CALL = {"llr/base/clock.py": {"time"}, "llr/base/ids.py": {"secrets", "uuid"}}
+# A stamp is written of an instant that was given.
+MAY_CALL = {
+    "llr/base/clock.py": {"time"},
+    "llr/base/ids.py": {"secrets", "uuid"},
+    "llr/base/stamps.py": {"time"},
+}
 # Writes the __init__ of a record, from field names only.
 MAY_EXEC = {"llr/base/records.py"}
 

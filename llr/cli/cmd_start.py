@@ -11,6 +11,7 @@ from socket import socket as Socket
 
 from llr import __version__
 from llr.base.records import dataclass
+from llr.base.stamps import stamp
 from llr.cli.context import Context
 from llr.cli.launch import SERVING_PARAMS, Launch, builder, make_log
 from llr.cli.preparation import Prepared, prepare
@@ -200,7 +201,7 @@ def _set_up(args: Namespace, context: Context, prepared: Prepared, address: Addr
         require_auth=launch.require_auth,
         managed_by_startup=args.managed or context.env.get("LLM_ROUTER_MANAGED_BY_STARTUP") == "1",
         cli_path=cli_path,
-        started_at=_iso(now),
+        started_at=stamp(now),
         version=__version__,
         nonce=secrets.token_hex(16),
         supervisor_pid=os.getpid() if args.workers > 1 else None,
@@ -240,10 +241,6 @@ def _code() -> Source:
         return source.own()
     except Changed as exc:
         raise refuse("archive-changed", f"{exc}.", "Start again.", exit_code=FAILED) from exc
-
-
-def _iso(at: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at * 1000) % 1000:03d}Z"
 
 
 def _serve(this: _Run, context: Context, prepared: Prepared, *, quiet: bool, settled: bool) -> Outcome:

@@ -1,10 +1,10 @@
 """Rows of the control channel that ask the data plane: what cools down, where a request would go, what is known."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from llr.base.clock import Clock
 from llr.base.jsonio import JSON, InvalidJSON, dumps, loads
+from llr.base.stamps import stamp
 from llr.config.schema import Config
 from llr.daemon.channel import Answer, Answerer, Ask, problem
 from llr.daemon.serving import PEERS_ABSORB, PEERS_ASK, PEERS_LESSONS, PEERS_NEWS, PEERS_TURNS
@@ -28,12 +28,11 @@ class _Body:
 
 
 def _row(row: CooldownRow, now: float) -> JSON:
-    until = datetime.fromtimestamp(row.until_at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {
         "name": row.name,
         "format": row.format or None,
         "reason": row.reason,
-        "until": until,
+        "until": stamp(row.until_at),
         "secondsLeft": round(row.until_at - now, 3),
         "status": row.status,
         "failures": row.failures,

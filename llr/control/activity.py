@@ -11,11 +11,11 @@ import secrets
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
 
 from llr.base.jsonio import JSON, dumps
 from llr.base.records import dataclass
 from llr.base.redact import scrub
+from llr.base.stamps import stamp
 from llr.daemon.logfile import LogFile
 from llr.gateway.observe import Attempted, Finished, Record
 from llr.routing.outcome import Commit, GiveUp, Next, Outcome, Phase, Verdict
@@ -199,10 +199,9 @@ class ActivityFile:
 
 
 def _row(at: float, entry: Entry) -> dict[str, JSON]:
-    moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return {
         "id": f"{int(at * 1000)}-{secrets.token_hex(4)}",
-        "time": moment,
+        "time": stamp(at),
         "level": entry.level,
         "message": entry.message,
         "detail": entry.detail,

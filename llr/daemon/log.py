@@ -6,13 +6,10 @@ from collections.abc import Callable
 from typing import IO
 
 from llr.base.redact import scrub
+from llr.base.stamps import stamp
 
 LEVELS = {"debug": 10, "info": 20, "warn": 30, "error": 40, "off": 99}
 Value = str | int | float | bool | None
-
-
-def _stamp(now: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
 
 
 def _word(value: Value) -> str:
@@ -59,7 +56,7 @@ class Log:
         """Writes one event."""
         if not self.shows(level):
             return
-        line = self._line(_stamp(self._now()), level, name, {**fields, **self._base})
+        line = self._line(stamp(self._now()), level, name, {**fields, **self._base})
         try:
             self._stream.write(scrub(line, self.secrets) + "\n")
             self._stream.flush()

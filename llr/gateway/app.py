@@ -6,11 +6,11 @@ is in the words of the client's format.
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
 
 from llr.base.errors import ErrorKind, Fault, GatewayError
 from llr.base.jsonio import JSON, dumps
 from llr.base.names import FormatId
+from llr.base.stamps import stamp
 from llr.formats.base import FaultContext
 from llr.gateway.access import cors_headers, door_fault, key_fault, preflight_headers
 from llr.gateway.answers import answer
@@ -124,8 +124,7 @@ class Gateway:
 
     async def _health(self, match: Match, request: Request, live: Live, request_id: str) -> Response:
         deps = self._deps
-        stamp = datetime.fromtimestamp(deps.clock.now(), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        body: dict[str, JSON] = {"status": "ok", "timestamp": stamp}
+        body: dict[str, JSON] = {"status": "ok", "timestamp": stamp(deps.clock.now())}
         query = request.target.partition("?")[2]
         if not deps.require_auth or key_fault(live.access, request.headers, query) is None:
             body["providers"] = len(live.config.providers)

@@ -6,11 +6,11 @@ candidate's state is handed on. Times are whole milliseconds in the file, second
 
 import math
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from llr.base.jsonio import JSON
 from llr.base.records import dataclass, field
+from llr.base.stamps import stamp
 from llr.state.records import cooldown_until
 from llr.state.store import BucketKey, Health
 
@@ -63,10 +63,9 @@ def encode(
             "expiresAt": millis(entry.expires_at),
             "updatedAt": millis(entry.updated_at),
         }
-    stamp = datetime.fromtimestamp(millis(now) / 1000.0, UTC).isoformat(timespec="milliseconds")
     return {
         "version": VERSION,
-        "updatedAt": stamp.replace("+00:00", "Z"),
+        "updatedAt": stamp(millis(now) / 1000.0),
         "routeCursors": dict(cursors),
         "candidateStates": {key: encode_health(record) for key, record in health.items()},
         "bucketUsage": windows,
