@@ -102,11 +102,11 @@ def suggestions(state: State) -> list[str]:
         found.append("Set a master key: llr config set-master-key --generate-master-key")
     if not state.running:
         auth = " --require-auth=true" if config.master_key is not None else ""
-        found.append(f"Start the router: llr start{auth}")
+        # In the foreground an agent's shell would wait for its end.
+        found.append(f"Start the router: llr start{auth} --detach")
         if state.busy_pids:
-            found.append(
-                f"The port is taken by process {', '.join(map(str, state.busy_pids))}: end it, or llr start --port=…"
-            )
+            pids = ", ".join(map(str, state.busy_pids))
+            found.append(f"The port is taken by process {pids}: llr reclaim, or llr start --port=…")
     else:
         found.append(f"The router runs on {state.endpoint}; it takes up config changes by itself.")
         if state.mode != "executed":

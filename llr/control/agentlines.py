@@ -14,6 +14,7 @@ _DISCOVERY = (
     "llr -h",
     "llr config -h",
     "llr start -h",
+    "llr reclaim --dry-run",
     "llr help reference",
     "llr config --operation=validate",
     "llr config --operation=snapshot",
@@ -41,6 +42,7 @@ _WORKFLOWS = (
     ("Take a change back", "llr config undo"),
     ("See the routing", "llr config --operation=list"),
     ("See why", "llr explain --model <alias>"),
+    ("Free the router's port", "llr reclaim"),
 )
 
 
@@ -105,15 +107,20 @@ def _numbered(lines: list[str]) -> tuple[str, ...]:
     return tuple(f"{at}. {line}" for at, line in enumerate(lines, start=1))
 
 
+def _first(names: list[str]) -> str:
+    """Returns the names, of many the first and how many there are."""
+    more = f", … ({len(names)} in all)" if len(names) > MAX_OPTIONS else ""
+    return ", ".join(names[:MAX_OPTIONS]) + more or "(none)"
+
+
 def _decision(state: State, options: list[str]) -> tuple[str, ...]:
     aliases = [own for own, alias in state.config.aliases.items() if alias.targets]
     routes = options[len(aliases) :]
-    shown = ", ".join(options[:MAX_OPTIONS]) + (f", … ({len(options)} in all)" if len(options) > MAX_OPTIONS else "")
     return (
         "target_tool=ask which tool is meant: Claude Code, Codex CLI, OpenCode, Factory Droid or AMP",
         f"available_alias_groups={', '.join(aliases) or '(none)'}",
-        f"available_direct_models={', '.join(routes[:MAX_OPTIONS]) or '(none)'}",
-        f"decision_options_preview={shown or '(none)'}",
+        f"available_direct_models={_first(routes)}",
+        f"decision_options_preview={_first(options)}",
         "rule=prefer an alias to a direct model: it can fail over, and its targets change without touching the tool",
     )
 

@@ -74,11 +74,19 @@ def test_the_current_state() -> None:
     assert MASTER not in text
 
 
+def test_of_many_models_the_first_are_named_and_all_are_counted() -> None:
+    many = {"id": "big", "baseUrl": "https://x.example", "apiKey": "k", "models": [f"m{at:02}" for at in range(14)]}
+    text = brief(state({"version": 2, "providers": [many]}))
+    (line,) = [line for line in text.splitlines() if line.startswith("- available_direct_models=")]
+    assert line.endswith("big/m11, … (14 in all)")
+    assert "- available_direct_models=acme/big, acme/small, beta/one\n" in brief(state(doc()))
+
+
 def test_an_empty_config_asks_for_a_provider_first() -> None:
     found = suggestions(state({}))
     assert found[0].startswith("Add first provider with at least one model")
     assert any(line.startswith("Set a master key") for line in found)
-    assert found[-1] == "Start the router: llr start"
+    assert found[-1] == "Start the router: llr start --detach"
 
 
 def test_suggestions_follow_the_state() -> None:
