@@ -20,6 +20,7 @@ _HASHED = 20_000
 _RUN = re.compile(r"[\s-]+")
 # Vendor reference: at most four cache breakpoints in one request.
 MOST_MARKS = 4
+_MESSAGES = FormatId.MESSAGES
 
 
 def normal_mark(value: Any) -> dict[str, Any] | None:
@@ -102,8 +103,8 @@ def has_marks(request: ChatRequest) -> bool:
         return True
     for message in request.messages:
         for part in message.parts:
-            # Most parts of long histories are text without luggage: this loop is run for thousands of them.
-            if (part.__class__ is not Text or part.extras) and _marked(part):
+            # Most parts of long histories are text without such luggage: this loop is run for thousands of them.
+            if (part.__class__ is not Text or _MESSAGES in part.extras) and _marked(part):
                 return True
     return False
 

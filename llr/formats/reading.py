@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from llr.base.names import FormatId
-from llr.ir.parts import NO_EXTRAS, Extras
+from llr.ir.parts import NO_EXTRAS, Extras, Message, Text
 
 # Luggage keys that begin with this note how something was written (a string or a list); they are never sent.
 NOTE = "~"
@@ -88,6 +88,32 @@ def noted(extras: Extras, form: FormatId, key: str, value: Any = True) -> Extras
 def bag(extras: Extras, form: FormatId) -> Mapping[str, Any]:
     """Returns the luggage of one format, notes included."""
     return extras.get(form, _NOTHING) if extras else _NOTHING
+
+
+def bare_text(message: Message, own: FormatId) -> str:
+    """Returns the words of a turn that is one text with nothing attached that `own` could write or lose, else "".
+
+    Most turns of a long talk are that, and thousands of them should not be looked at part by part.
+    """
+    if len(message.parts) != 1:
+        return ""
+    only = message.parts[0]
+    if only.__class__ is not Text or only.citations:
+        return ""
+    if (message.extras and not _only_notes(message.extras, own)) or (only.extras and not _only_notes(only.extras, own)):
+        return ""
+    return only.text
+
+
+def _only_notes(extras: Extras, own: FormatId) -> bool:
+    """Returns whether there is nothing in luggage but notes for other formats than `own`."""
+    for form, held in extras.items():
+        if form is own:
+            return False
+        for key in held:
+            if key[:1] != NOTE:
+                return False
+    return True
 
 
 def unload(extras: Extras, form: FormatId, into: dict[str, Any]) -> None:

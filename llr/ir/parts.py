@@ -166,15 +166,3 @@ class Message:
     parts: tuple[Part, ...]
     extras: Extras = field(default_factory=lambda: NO_EXTRAS)
     at: str = field(default="", compare=False)
-
-
-def bare_text(message: Message) -> str:
-    """Returns the words of a turn that is one text with nothing attached, "" for any other.
-
-    Most turns of a long talk are that, and thousands of them should not be looked at part by part.
-    """
-    parts = message.parts
-    if len(parts) != 1 or message.extras:
-        return ""
-    only = parts[0]
-    return only.text if only.__class__ is Text and not only.extras and not only.citations else ""

@@ -16,7 +16,7 @@ from llr.formats.fields import luggage_losses
 from llr.formats.foreign import media_words, opaque_text, plain_text
 from llr.formats.ids import RULES, CallIds
 from llr.formats.models_rules import MessagesRules
-from llr.formats.reading import bag, unload
+from llr.formats.reading import bag, bare_text, unload
 from llr.formats.tool_names import ToolNames
 from llr.formats.toolforms import arguments_object, wrapped
 from llr.ir.loss import Loss, LossLevel
@@ -32,7 +32,6 @@ from llr.ir.parts import (
     Text,
     ToolCall,
     ToolResult,
-    bare_text,
 )
 
 NO_RESPONSE = "[No response received]"
@@ -50,7 +49,7 @@ class Turn:
     content: list[dict[str, Any]] = field(default_factory=list)
     plain: bool = True
     tools: bool = False
-    luggage: dict[str, Any] = field(default_factory=dict)
+    luggage: dict[str, Any] | None = None
 
     def body(self) -> dict[str, Any]:
         """Returns the turn as a message of the body."""
@@ -58,7 +57,10 @@ class Turn:
         if self.plain and len(content) == 1 and len(content[0]) == 2 and "text" in content[0]:
             # Nothing but a type, which every block has, and a text.
             content = content[0]["text"]
-        return {"role": self.role, "content": content, **self.luggage}
+        body = {"role": self.role, "content": content}
+        if self.luggage:
+            body.update(self.luggage)
+        return body
 
 
 @dataclass(slots=True)
@@ -74,7 +76,7 @@ class Conversation:
 
     def add(self, message: Message) -> None:
         """Adds one message: to the open turn when it has the same role, else as a new one."""
-        said, speaker = bare_text(message), _SPEAKERS.get(message.role)
+        said, speaker = bare_text(message, MESSAGES), _SPEAKERS.get(message.role)
         if said and speaker is not None:
             if not said.isspace():
                 turn = self._turn(speaker)
@@ -96,6 +98,7 @@ class Conversation:
         turn.plain = turn.plain and not turn.content and AS_LIST not in bag(message.extras, MESSAGES)
         turn.content += content
         if message.extras:
+            turn.luggage = turn.luggage or {}
             unload(message.extras, MESSAGES, turn.luggage)
             self.losses += luggage_losses(message.extras, MESSAGES, message.at)
 

@@ -22,19 +22,7 @@ from llr.formats.repair import NO_THINKING_HISTORY
 from llr.formats.tool_names import ToolNames
 from llr.formats.toolforms import arguments_object, wrapped
 from llr.ir.loss import Loss, LossLevel
-from llr.ir.parts import (
-    Media,
-    Message,
-    Opaque,
-    Part,
-    Reasoning,
-    Refusal,
-    Role,
-    Text,
-    ToolCall,
-    ToolResult,
-    bare_text,
-)
+from llr.ir.parts import Media, Message, Opaque, Part, Reasoning, Refusal, Role, Text, ToolCall, ToolResult
 
 NO_RESPONSE = "[No response received]"
 # The vendor's documented stand-in for the signature of a call that another model made.
@@ -50,7 +38,7 @@ class Turn:
     role: str
     parts: list[JSON] = field(default_factory=list)
     calls: list[tuple[str, str, bool]] = field(default_factory=list)
-    luggage: dict[str, Any] = field(default_factory=dict)
+    luggage: dict[str, Any] | None = None
     answers: bool = False
 
     def body(self) -> JSON:
@@ -81,7 +69,7 @@ class Conversation:
 
     def add(self, message: Message) -> None:
         """Adds one message."""
-        bare, speaker = bare_text(message), _SPEAKERS.get(message.role)
+        bare, speaker = reading.bare_text(message, OWN), _SPEAKERS.get(message.role)
         if bare and speaker is not None:
             self._turn(speaker, message).parts.append({"text": bare})
             return
@@ -114,6 +102,7 @@ class Conversation:
             if "~role" in notes:
                 # A content without a role is the user's.
                 turn.role = reading.text(notes["~role"])
+            turn.luggage = {}
             reading.unload(message.extras, OWN, turn.luggage)
         self.turns.append(turn)
         return turn

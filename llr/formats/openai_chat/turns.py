@@ -28,7 +28,7 @@ from llr.formats.openai_chat.parts import (
     text_part,
 )
 from llr.formats.openai_chat.request import CONTENT_NULL
-from llr.formats.reading import bag, text, unload
+from llr.formats.reading import bag, bare_text, text, unload
 from llr.formats.tool_names import ToolNames
 from llr.formats.toolforms import wrapped
 from llr.ir.loss import Loss, LossLevel
@@ -46,7 +46,6 @@ from llr.ir.parts import (
     ToolCall,
     ToolKind,
     ToolResult,
-    bare_text,
 )
 
 NO_RESPONSE = "[No response received]"
@@ -82,7 +81,7 @@ class Conversation:
 
     def add(self, message: Message) -> None:
         """Adds one message."""
-        said, speaker = bare_text(message), _SPEAKERS.get(message.role)
+        said, speaker = bare_text(message, CHAT), _SPEAKERS.get(message.role)
         if said and speaker is not None:
             self._settle()
             self.messages.append({"role": speaker, "content": said})

@@ -180,6 +180,8 @@ def _result(fields: Mapping[str, Any], kind: ToolKind, at: str) -> ToolResult:
 
 
 _MESSAGE_KEYS = frozenset(("role", "content"))
+# The notes on a text that was its item's whole content.
+_WORDS: Extras = {OWN: {"~message": {"~string": True}}}
 
 
 class Turns:
@@ -198,10 +200,10 @@ class Turns:
         """Takes the next input item."""
         fields = reading.table(raw)
         kind = reading.text(fields.get("type")) or ("message" if "role" in fields else "")
-        if kind in PLACED:
-            self.placed.append([self._count, raw])
-        elif kind == "message":
+        if kind == "message":
             self._message(fields, at)
+        elif kind in PLACED:
+            self.placed.append([self._count, raw])
         elif kind == "reasoning":
             self._add(Role.ASSISTANT, (reasoning(fields, at),), at)
         elif (call := CALLS.get(kind)) is not None:
@@ -215,14 +217,22 @@ class Turns:
         self._count += 1
 
     def _message(self, fields: Mapping[str, Any], at: str) -> None:
-        role = _ROLES.get(reading.text(fields.get("role")), Role.USER)
-        note: dict[str, Any] = {key: value for key, value in fields.items() if key not in _MESSAGE_KEYS}
-        if role.value != fields.get("role"):
-            note["~role"] = fields.get("role")
-        found = self._content(fields.get("content"), note, f"{at}.content")
-        if role is Role.ASSISTANT:
+        said, content = fields.get("role"), fields.get("content")
+        role = _ROLES.get(reading.text(said), Role.USER)
+        if content.__class__ is str and len(fields) == 2 and role == said:
+            # A role and some words: most items of a long talk.
+            found: tuple[Part, ...] = (Text(content, (), _WORDS, f"{at}.content"),)
+        else:
+            note: dict[str, Any] = {key: value for key, value in fields.items() if key not in _MESSAGE_KEYS}
+            if role != said:
+                note["~role"] = said
+            found = self._content(content, note, f"{at}.content")
+        if role is Role.USER:
+            self._close()
+            self.messages.append(Message(role, found, NO_EXTRAS, at))
+        elif role is Role.ASSISTANT:
             self._add(role, found, at)
-        elif role in (Role.SYSTEM, Role.DEVELOPER) and not self.messages and not self._open:
+        elif not self.messages and not self._open:
             self.system += content_in.first_noted(found, "~role", role.value)
         else:
             self._close()
@@ -253,7 +263,7 @@ class Turns:
 
     def _close(self) -> None:
         if self._open:
-            self.messages.append(Message(self._role, tuple(self._open), at=self._at))
+            self.messages.append(Message(self._role, tuple(self._open), NO_EXTRAS, self._at))
             self._open = []
 
     def finish(self) -> tuple[Message, ...]:

@@ -21,20 +21,7 @@ from llr.formats.repair import NO_THINKING_HISTORY
 from llr.formats.tool_names import ToolNames
 from llr.formats.toolforms import arguments_object
 from llr.ir.loss import Loss, LossLevel
-from llr.ir.parts import (
-    Media,
-    Message,
-    Opaque,
-    Part,
-    Reasoning,
-    Refusal,
-    Role,
-    Text,
-    ToolCall,
-    ToolKind,
-    ToolResult,
-    bare_text,
-)
+from llr.ir.parts import Media, Message, Opaque, Part, Reasoning, Refusal, Role, Text, ToolCall, ToolKind, ToolResult
 from llr.ir.request import ChatRequest
 
 NO_RESPONSE = "[No response received]"
@@ -97,7 +84,7 @@ class ItemWriter:
 
     def turn(self, message: Message) -> None:
         """Adds the items of one turn."""
-        if said := bare_text(message):
+        if said := reading.bare_text(message, OWN):
             if message.role is Role.USER:
                 content: JSON = [{"type": "input_text", "text": said}]
                 self.items.append({"type": "message", "role": "user", "content": content})

@@ -152,7 +152,7 @@ def _tools(body: Mapping[str, Any]) -> tuple[Tool | ServerTool, ...]:
     """Returns the tools of the request and, after them, those that items declare or have loaded."""
     found = list(tools_in.tools(body.get("tools")))
     for place, item in reading.tables(body.get("input")):
-        if reading.text(item.get("type")) in TOOL_BRINGERS:
+        if "tools" in item and reading.text(item.get("type")) in TOOL_BRINGERS:
             found += [_additional(each) for each in tools_in.tools(item.get("tools"), f"input[{place}].tools")]
     return tuple(found)
 
