@@ -1,6 +1,7 @@
 """Request bodies of a wanted size, as coding agents shape them."""
 
 import json
+from typing import Any
 
 
 def _dump(messages: list[dict[str, str]], model: str, stream: bool) -> str:
@@ -26,6 +27,15 @@ def long_strings(size: int, model: str = "m") -> str:
 def short_messages(size: int, model: str = "m") -> str:
     """Returns about `size` bytes in many messages of 60 bytes each."""
     return _dump([{"role": "user", "content": "a short line of talk"} for _ in range(size // 52)], model, False)
+
+
+def short_turns(size: int, field: str = "messages") -> dict[str, Any]:
+    """Returns a body of about `size` bytes in many turns of 60 bytes, in the format whose turns are in `field`."""
+    said, roles = "a short line of talk", ("user", "model" if field == "contents" else "assistant")
+    words: dict[str, Any] = {"parts": [{"text": said}]} if field == "contents" else {"content": said}
+    count = size // len(json.dumps({"role": roles[1], **words}))
+    turns = [{"role": roles[place % 2], **words} for place in range(count)]
+    return {field: turns} if field == "contents" else {"model": "m", "max_tokens": 64, field: turns}
 
 
 def asking(what: str, model: str) -> str:

@@ -31,6 +31,14 @@ PAIRS = (
     (FormatId.RESPONSES, FormatId.CHAT),
 )
 
+# The client formats, and where each has its turns.
+TURNS = {
+    FormatId.MESSAGES: "messages",
+    FormatId.CHAT: "messages",
+    FormatId.RESPONSES: "input",
+    FormatId.GEMINI: "contents",
+}
+
 
 def in_turns(*functions: Callable[[], object], rounds: int = 30, times: int = 5) -> list[float]:
     """Returns each function's best CPU seconds per call, measured in turns so that a busy machine hits all alike."""
@@ -59,21 +67,31 @@ def coding_session() -> dict[str, Any]:
 
 
 def translation_rows() -> list[Row]:
-    """Returns a row for each pair: a 200 KB request translated, beside `json.loads` of that body."""
+    """Returns what 200 KB requests cost to translate: a coding session for each pair, and thousands of short turns for
+    each client, to the target that takes longest."""
     rows = []
     for client, upstream in PAIRS:
         body: Any = coding_session()
         if client is not FormatId.MESSAGES:
             body = translate.request(body, FORMATS[FormatId.MESSAGES], FORMATS[client], Target("m")).body
-        raw = json.dumps(body)
-
-        def translated(body: Any = body, client: FormatId = client, upstream: FormatId = upstream) -> object:
-            return translate.request(body, FORMATS[client], FORMATS[upstream], Target("m"))
-
-        took, reading = in_turns(translated, lambda raw=raw: json.loads(raw))  # type: ignore[misc]
-        name = f"translate {len(raw) // 1000} KB, {client} to {upstream}"
-        rows.append(Row(name, took, reading, 12, "floor: json.loads of that body"))
+        rows.append(translation(body, client, upstream, "coding session"))
+    for client, field in TURNS.items():
+        body = bodies.short_turns(200_000, field)
+        pairs = [translation(body, client, upstream, "short turns") for upstream in TURNS if upstream is not client]
+        rows.append(max(pairs, key=lambda row: row.ours))
     return rows
+
+
+def translation(body: Any, client: FormatId, upstream: FormatId, shape: str) -> Row:
+    """Returns the row of one request: translated, beside `json.loads` of that body."""
+    raw = json.dumps(body)
+
+    def translated() -> object:
+        return translate.request(body, FORMATS[client], FORMATS[upstream], Target("m"))
+
+    took, reading = in_turns(translated, lambda: json.loads(raw))
+    name = f"translate {len(raw) // 1000} KB, {shape}, {client} to {upstream}"
+    return Row(name, took, reading, 12, "floor: json.loads of that body")
 
 
 def wide_route(candidates: int, buckets: int) -> Route:
