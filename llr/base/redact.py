@@ -43,7 +43,10 @@ _TOKEN = re.compile(
 )
 # The longest scheme in use is far shorter than 16; the bound keeps a long run of letters linear.
 _USERINFO = re.compile(r"(?i)\b([a-z][a-z0-9+.\-]{0,15}://)[^/?#\s\"'<>]+@")
-_QUERY_KEY = re.compile(r"(?i)([?&](?:key|api_key|apikey|auth_token|token|access_token)=)[^&\s\"']+")
+# Names of parameters that carry a key, whatever stands before them: `api-key`, `subscription_key`, a SAS `sig`.
+_QUERY_KEY = re.compile(
+    r"(?i)([?&](?:[\w.\-]{0,40}(?:key|token|secret|password|credential|signature)|sig|auth|code|pwd)=)[^&#\s\"']+"
+)
 
 
 def scrub(text: str, secrets: tuple[str, ...] = ()) -> str:

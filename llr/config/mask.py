@@ -59,7 +59,7 @@ def _masked(value: JSON, name: str, above: tuple[str, ...]) -> JSON:
         backend = name == "webSearch" or "webSearch" in above or "web-search" in above
         return {key: _member(key, item, (*above, name), backend) for key, item in value.items()}
     if isinstance(value, list):
-        return [_masked(item, "", (*above, name)) for item in value]
+        return [_masked(item, name if is_secret_name(name) else "", (*above, name)) for item in value]
     return _leaf(value, name)
 
 

@@ -162,7 +162,7 @@ class Asker:
         slow = self._route.slow_stream if call.stream else None
         pace = Pace(slow[0], slow[1], self._deps.clock) if slow is not None else None
         return Question(
-            request, candidate.wire, call.stream, strict, call.choices, timeouts, candidate.provider.id, pace
+            request, candidate.wire, call.stream, strict, call.choices, timeouts, candidate.provider.id, pace, auth.key
         )
 
     async def _timed(self, question: Question) -> Answer | Failure:
@@ -174,11 +174,11 @@ class Asker:
             # The head comes in time by the transport's own limits, and a plain body asks for itself: no timer needed.
             question.expired = self._expired
             answer = await attempt(question, self._deps.transport)
-            return unsaid(answer, question.request) if isinstance(answer, Failure) else answer
+            return unsaid(answer, question) if isinstance(answer, Failure) else answer
         try:
             async with self._deps.clock.timeout(limit_s):
                 answer = await attempt(question, self._deps.transport)
-                return unsaid(answer, question.request) if isinstance(answer, Failure) else answer
+                return unsaid(answer, question) if isinstance(answer, Failure) else answer
         except TimeoutError:
             fault = Fault(ErrorKind.UPSTREAM_TIMEOUT, f"no answer came within {what}")
             return Failure(fault, Phase.HEADERS, kind=fault.kind, excerpt=fault.message)

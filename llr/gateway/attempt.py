@@ -12,6 +12,7 @@ from llr.base.errors import ErrorKind, Fault, GatewayError, fail
 from llr.base.jsonio import JSON, InvalidJSON, loads
 from llr.base.names import FormatId
 from llr.base.records import dataclass
+from llr.base.redact import Secret
 from llr.formats.errors import plain_text, read_error, read_fault, stream_fault
 from llr.gateway.upstream import ERROR_BYTES, WHOLE_BYTES, Shape, Source, check_redirect, shape_of
 from llr.gateway.watch import StreamWatch
@@ -126,7 +127,8 @@ class Question:
     """What an attempt asks: the request, and how its answer must be read.
 
     `wire` is the format on the line; `stream` whether the client waits for events; `strict` whether a 2xx body has to
-    be an answer of that format (else anything is handed through). `expired` is asked while a body is read.
+    be an answer of that format (else anything is handed through). `key` is what no refusal may repeat. `expired` is
+    asked while a body is read.
     """
 
     request: OutboundRequest
@@ -137,6 +139,7 @@ class Question:
     timeouts: Timeouts
     provider: str
     pace: "Pace | None" = None
+    key: Secret | None = None
     expired: Callable[[], bool] | None = None
 
 

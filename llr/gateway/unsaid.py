@@ -3,11 +3,16 @@
 Law: only the very values that were sent go, and only from failures; answers stay byte for byte.
 """
 
+import re
+from urllib.parse import unquote_to_bytes
+
 from llr.base.records import replace
 from llr.config.mask import is_secret_header
-from llr.gateway.attempt import Failure
-from llr.wire.http import Headers, OutboundRequest
+from llr.gateway.attempt import Failure, Question
+from llr.wire.http import Headers
 
+# A parameter of a base URL that carries a key.
+_PARAMETER = re.compile(r"[?&]([^=&]+)=([^&]+)")
 _INSTEAD = b"[redacted]"
 # Shorter values are words that any text may hold.
 _SHORTEST = 8
@@ -15,20 +20,26 @@ _SHORTEST = 8
 _CLIENTS_OWN = b"x-prompt-cache-"
 
 
-def unsaid(failure: Failure, request: OutboundRequest) -> Failure:
+def unsaid(failure: Failure, question: Question) -> Failure:
     """Returns the failure without the credentials of its request, which some upstreams repeat in their errors."""
-    for secret in _credentials(request):
+    for secret in _credentials(question):
         failure = _without(failure, secret)
     return failure
 
 
-def _credentials(request: OutboundRequest) -> list[bytes]:
-    values = (
+def _credentials(question: Question) -> list[bytes]:
+    request = question.request
+    values = [
         value.rpartition(b" ")[2]
         for name, value in request.headers
         if is_secret_header(name.decode("latin-1")) and not name.startswith(_CLIENTS_OWN)
-    )
-    return [value for value in values if len(value) >= _SHORTEST]
+    ]
+    if question.key is not None:  # it may travel in a header of any name
+        values.append(question.key.reveal().encode("utf-8", "surrogateescape"))
+    for name, value in _PARAMETER.findall(request.target):
+        if name == "sig" or is_secret_header(name):
+            values += [value.encode("ascii", "replace"), unquote_to_bytes(value)]
+    return [value for value in dict.fromkeys(values) if len(value) >= _SHORTEST]
 
 
 def _without(failure: Failure, secret: bytes) -> Failure:

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ ENVELOPE = {"ok", "exitCode", "operation", "data"}
 
 def config(port: int) -> dict[str, Any]:
     """Returns a config whose provider is at a port where nobody answers."""
+    local = f"127.0.0.1:{port}/v1"
     return {
         "version": 2,
         "masterKey": f"gw_{MARK}-master-0000000000",
@@ -22,15 +24,50 @@ def config(port: int) -> dict[str, Any]:
             {
                 "id": "acme",
                 "name": "Acme",
-                "baseUrl": f"http://me:{MARK}pw0000@127.0.0.1:{port}/v1?key={MARK}query",
+                "baseUrl": f"http://me:{MARK}pw0000@{local}?key={MARK}query",
                 "format": "openai",
                 "apiKey": f"sk-{MARK}-000000000000",
                 "headers": {"X-Token": f"{MARK}-header-0000", "Cookie": f"sid={MARK}cookie"},
                 "models": [{"id": "m1"}],
                 "metadata": {"llr": {"proxy": "direct"}},
-            }
+                "quotaProbe": {
+                    "enabled": True,
+                    "capKind": "dollars",
+                    "http": {
+                        "url": f"https://q.example/?access-token={MARK}quota",
+                        "headers": [{"key": "Authorization", "value": f"{MARK}quotaheader"}],
+                        "body": {"apiKey": f"{MARK}quotabody"},
+                    },
+                },
+            },
+            {
+                "id": "proxied",
+                "baseUrlByFormat": {"openai": f"http://u:{MARK}@{local}?api-version=1&sig={MARK}sig"},
+                "credential": f"{MARK}credential",
+                "api_key": f"{MARK}misspelled",
+                "models": ["m2"],
+                "metadata": {"llr": {"proxy": f"http://u:{MARK}proxy@127.0.0.1:{port}"}},
+            },
+            {"id": "broken", "baseUrl": f"ftp://u:{MARK}@x/?key={MARK}", "apiKey": f"{MARK}broken", "models": ["m3"]},
+            {"id": "named", "baseUrl": f"http://{local}", "apiKeyEnv": "LLR_TEST_NAMED_KEY", "models": ["m4"]},
         ],
-        "modelAliases": {"fast": {"targets": [{"ref": "acme/m1"}]}},
+        "modelAliases": {"fast": {"targets": [{"ref": "acme/m1"}, "proxied/m2", "named/m4"]}},
+        "amp": {
+            "upstreamUrl": f"https://a:{MARK}@amp.example/",
+            "upstreamApiKey": f"{MARK}ampkey",
+            "webSearch": {"providers": {"tavily": {"api-key": f"{MARK}tavily"}}},
+        },
+        "webSearch": {
+            "providers": [
+                {"id": "brave", "apiKey": f"{MARK}brave"},
+                {"id": "exa", "key": f"{MARK}exa"},
+                {"id": "searxng", "url": f"http://u:{MARK}@sx.example"},
+            ],
+            "braveApiKey": f"{MARK}legacy",
+        },
+        "ollama": {"baseUrl": f"http://u:{MARK}@localhost:1"},
+        "metadata": {"llr": {"state": {"url": f"redis://:{MARK}redis@cache.example:1/0"}}, "token": [f"{MARK}list"]},
+        "secretToken": f"{MARK}unknown",
     }
 
 
@@ -48,6 +85,7 @@ def marked(archived: Life, port: int) -> Life:
     home = archived.home
     for name in ("CODEX_HOME", "CLAUDE_CONFIG_DIR", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"):
         archived.env.pop(name, None)
+    archived.env["LLR_TEST_NAMED_KEY"] = f"{MARK}environment"
     (home / ".llm-router.json").write_text(json.dumps(config(port)))
     (home / ".llm-router.json").chmod(0o600)
     for folder in (".claude", ".codex", ".factory"):
@@ -135,4 +173,36 @@ def test_a_running_gateway_shows_no_secret(marked: Life) -> None:
     gateway.wait()
     gateway.seen += [line for line in iter(lambda: gateway._lines.get(timeout=5), None) if line]
     assert any(" attempt-failed " in line for line in gateway.seen)
+    log = next(marked.home.glob("*activity*"))
+    assert log.read_text()
+    assert MARK not in log.read_text()
     assert not any(MARK in line for line in gateway.seen)
+
+
+def test_what_is_kept_on_disk_is_for_its_owner_alone(marked: Life) -> None:
+    (marked.home / ".llm-router.json").chmod(0o644)
+    gateway = marked.start()
+    gateway.ask("fast")
+    marked.run("config", "set-master-key", f"--master-key=gw_{MARK}-second-00000000")
+    marked.run("config", "undo")
+    gateway.process.terminate()
+    gateway.wait()
+    holding = [path for path in marked.home.glob(".*") if path.is_file() and MARK in path.read_text(errors="replace")]
+    assert len(holding) == 3, "the config and two backups"
+    assert {path.stat().st_mode & 0o777 for path in holding} == {0o600}
+
+
+def test_the_banner_and_the_process_table_show_no_secret(marked: Life) -> None:
+    command = [*marked.command, "start", "--port=0"]
+    env = {**marked.env, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        said = ""
+        for line in process.stdout:
+            said += line
+            if "Press Ctrl+C" in line:
+                break
+        shown = Path(f"/proc/{process.pid}/cmdline").read_text()
+        process.terminate()
+    assert "baseUrl=http" in said
+    assert MARK not in said + shown

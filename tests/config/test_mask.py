@@ -25,6 +25,8 @@ SECRET = "Zq8-very-secret-Value9"
         {"providers": [{"headers": {"authorization": [SECRET]}}]},
         {"providers": [{"baseUrl": f"https://user:{SECRET}@host/v1"}]},
         {"providers": [{"baseUrl": f"https://host/v1?api_key={SECRET}"}]},
+        {"providers": [{"baseUrlByFormat": {"openai": f"https://host/v1?api-version=1&subscription-key={SECRET}"}}]},
+        {"x": {"token": [SECRET, "other"]}},
         {"providers": [{"proxy": f"socks5://user:{SECRET}@host:1"}]},
         {"providers": [{"quotaProbe": {"http": {"headers": [{"key": "Authorization", "value": SECRET}]}}}]},
         {"providers": [{"quotaProbe": {"http": {"headers": [{"name": "x-api-key", "value": SECRET}]}}}]},

@@ -36,6 +36,23 @@ async def test_an_error_that_repeats_our_key_reaches_nobody_with_it(status: int,
         assert heard.json["error"]["message"] == "Incorrect key [redacted] beside [redacted], visible-to-everybody"
 
 
+async def test_a_key_in_a_header_of_any_name_or_in_the_address_reaches_nobody() -> None:
+    made = doc_for(CHAT, "a")
+    made["providers"][0] |= {
+        "baseUrl": "https://a.test/v1?subscription-key=key%2Dof-the-address&api-version=2026-01-01-preview",
+        "apiKey": "plain-word-of-a-key",
+        "auth": {"type": "header", "headerName": "X-Team", "prefix": "Team "},
+    }
+    play = Playbook(made)
+    said = "Team plain-word-of-a-key at ?subscription-key=key%2Dof-the-address (key-of-the-address), 2026-01-01-preview"
+    play.upstream("a.test").answers(refusal(400, said))
+    heard = await play.ask("POST", CHAT.path, CHAT.body("any"))
+    cleaned = "Team [redacted] at ?subscription-key=[redacted] ([redacted]), 2026-01-01-preview"
+    assert heard.json["error"]["message"] == cleaned
+    assert "plain-word-of-a-key" not in str(play.observer.records)
+    assert "of-the-address" not in str(play.observer.records)
+
+
 async def test_an_answer_stays_byte_for_byte_whatever_it_says() -> None:
     play = play_for(CHAT)
     answer: dict[str, Any] = {**CHAT.answer, "note": KEY}
