@@ -42,6 +42,12 @@ _NO_MODEL = re.compile(
     r"(?:does not exist|not found|is not (?:found|supported))"
     r"|unknown model|no such model|models/\S+ is not found|^model: \S+$"
 )
+# google.rpc `RetryInfo.retryDelay`; and what OpenAI, Groq and Google write into the message where they send no field.
+_DELAY = re.compile(r"(\d+(?:\.\d+)?)s")
+_TRY_AGAIN = re.compile(
+    r"(?i)\b(?:try again|retry) (?:in|after) (?:(\d{1,3})h)?(?:(\d{1,4})m(?!s))?"
+    r"(?:(\d{1,7}(?:\.\d+)?) ?(ms|s|sec(?:ond)?s?|min(?:ute)?s?)\b)?"
+)
 _BAD_KEY = re.compile(r"(?i)(?:invalid|incorrect) (?:x-)?api[- _]?key|api key not valid|invalid_api_key")
 
 
@@ -154,13 +160,18 @@ def overflow_numbers(message: str) -> tuple[int, int] | None:
 
 @dataclass(frozen=True, slots=True)
 class ErrorText:
-    """What an error object says, "" where it says nothing. `status` is an HTTP status named inside it."""
+    """What an error object says, "" where it says nothing. `status` is an HTTP status named inside it.
+
+    `retry_after_s` and `quotas` are what Google's details say: when to retry, which quotas were hit.
+    """
 
     message: str = ""
     type: str = ""
     code: str = ""
     param: str = ""
     status: int | None = None
+    retry_after_s: float | None = None
+    quotas: tuple[str, ...] = ()
 
 
 def _status(value: Any) -> int | None:
@@ -207,7 +218,20 @@ def _inner(error: Mapping[str, Any], outer: Mapping[str, Any]) -> ErrorText:
     raw = reading.table(error.get("metadata")).get("raw")
     if isinstance(raw, str) and raw and message == "Provider returned error":
         message = f"{message}: {raw[:PLAIN_LIMIT]}"
-    return ErrorText(message, kind, words, reading.text(error.get("param")), status)
+    details = [each for _, each in reading.tables(error.get("details"))]
+    delays = [found for each in details if (found := _DELAY.fullmatch(reading.text(each.get("retryDelay"))))]
+    quotas = [
+        reading.text(quota.get("quotaId")) for each in details for _, quota in reading.tables(each.get("violations"))
+    ]
+    return ErrorText(
+        message,
+        kind,
+        words,
+        reading.text(error.get("param")),
+        status,
+        float(delays[-1][1]) if delays else None,
+        tuple(quotas),
+    )
 
 
 # Words of in-stream errors that stand for a status: type or code, lower case.
@@ -276,9 +300,33 @@ def classify(said: ErrorText, status: int | None, retry_after_s: float | None = 
         kind = ErrorKind.MODEL_NOT_FOUND
     elif status == 400 and _BAD_KEY.search(text):
         kind = ErrorKind.UPSTREAM_AUTH
+    if retry_after_s is None:
+        retry_after_s = said.retry_after_s
+    if status == 429:
+        if retry_after_s is None:
+            retry_after_s = _said_wait(said.message)
+        kind = _google_kind(kind, said)
     message = scrub(said.message)[:_MESSAGE_LIMIT] or f"the upstream answered {status}"
     own = status if kind in _OWN_STATUS else None
     return Fault(kind, message, own, retry_after_s, said.param or None, said.code or None)
+
+
+def _google_kind(kind: ErrorKind, said: ErrorText) -> ErrorKind:
+    """Returns the kind of a 429: Google words every one as a spent quota, but only one per day is."""
+    if any("PerDay" in quota for quota in said.quotas):
+        return ErrorKind.QUOTA
+    return ErrorKind.RATE_LIMITED if said.quotas or said.retry_after_s is not None else kind
+
+
+def _said_wait(message: str) -> float | None:
+    """Returns the seconds of "try again in 6m1.5s", None when a message says no such thing."""
+    found = _TRY_AGAIN.search(message[:_MESSAGE_LIMIT])
+    if found is None or not any(found.groups()):
+        return None
+    hours, minutes, number, unit = found.groups()
+    unit = (unit or "s").lower()
+    scale = 0.001 if unit == "ms" else 60.0 if unit[0] == "m" else 1.0
+    return int(hours or 0) * 3600.0 + int(minutes or 0) * 60.0 + float(number or 0) * scale
 
 
 def retry_after_s(headers: Headers) -> float | None:

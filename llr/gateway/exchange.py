@@ -30,7 +30,7 @@ from llr.routing.outcome import Category, Commit, GiveUp, Next, Outcome, Phase, 
 from llr.routing.plan import NO_KEYS, Need, Plan, Skip, keys_for, nothing_to_try, plan
 from llr.routing.retry import best_failure, classify
 from llr.routing.route import Candidate, Route
-from llr.routing.waits import retry_after
+from llr.routing.waits import MAX_WAIT_S, retry_after
 from llr.state.store import Op, Snapshot
 from llr.wire.http import Headers
 
@@ -334,10 +334,11 @@ class Exchange:
 
 
 def _retry_after(failure: Failure, now: float) -> float | None:
-    if failure.headers is None:
-        return failure.fault.retry_after_s
-    found = retry_after(failure.status or 0, _texts(failure.headers), now)
-    return failure.fault.retry_after_s if found is None else found
+    """Returns the wait a failure asks for: its own fields and words before the resets of limits it may not have hit."""
+    said_s = failure.fault.retry_after_s
+    if said_s is not None or failure.headers is None:
+        return said_s if said_s is None else min(said_s, MAX_WAIT_S)
+    return retry_after(failure.status or 0, _texts(failure.headers), now)
 
 
 def _texts(headers: Headers) -> dict[str, str]:

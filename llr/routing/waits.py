@@ -72,13 +72,18 @@ def _http_date(text: str) -> float | None:
 
 
 def reset_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Returns when the last exhausted limit resets, else the first of all limits; None without such a field."""
+    """Returns when the last exhausted limit resets, else the first of those that do not say what is left.
+
+    None without such a field, and where every limit says that something is left: no reset is known to help then.
+    """
     exhausted: list[float] = []
     others: list[float] = []
     for reset, remaining in _RESETS:
         wait = reset_wait(headers[reset], now) if reset in headers else None
         if wait is not None:
-            (exhausted if headers.get(remaining, "").strip() == "0" else others).append(wait)
+            left = headers.get(remaining, "").strip()
+            if left in ("", "0"):
+                (exhausted if left else others).append(wait)
     if exhausted:
         return _capped(max(exhausted))
     return _capped(min(others)) if others else None

@@ -1,5 +1,6 @@
 """Requests over several candidates, end to end: failing over, healing, limits, slots, conversations."""
 
+import math
 from collections import Counter
 from random import Random
 from typing import Any
@@ -74,6 +75,36 @@ async def test_the_next_answers_and_what_cools_is_left_out(reply: Reply, cools: 
     assert any(record.cooldowns for record in memory(made).health.values()) == cools
     assert (await ask(made)).status == 200
     assert asked(made) == ({"a": 1, "b": 2, "c": 0} if cools else {"a": 2, "b": 1, "c": 0})
+
+
+RETRY_INFO = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "41s"}
+TOLD_IN_BODIES: list[tuple[str, Reply, float]] = [
+    ("gemini", json_reply({"error": {"code": 429, "message": "Quota exceeded", "details": [RETRY_INFO]}}, 429), 41.0),
+    ("openai", json_reply([{"error": {"code": 429, "message": "Quota exceeded", "details": [RETRY_INFO]}}], 429), 41.0),
+    ("openai", json_reply({"error": {"message": "Rate limit: please try again in 1m2.5s."}}, 429), 62.5),
+    (
+        "openai",
+        sse_reply(event({"error": {"message": "Please try again in 11.054s", "type": "rate_limit_error"}})),
+        11.054,
+    ),
+    ("openai", json_reply({"error": {"message": "try again in 9s"}}, 429, retry_after="5"), 5.0),
+    ("openai", json_reply({"error": {"message": "slow"}}, 429, retry_after="Sat, 28 Feb 2026 15:43:37 GMT"), 60.0),
+    ("openai", json_reply({"error": {"message": "retry in 9 centuries"}}, 429), 30.0),
+]
+
+
+@pytest.mark.parametrize(("spoken", "reply", "wait_s"), TOLD_IN_BODIES)
+async def test_a_limit_cools_for_as_long_as_its_refusal_says(spoken: str, reply: Reply, wait_s: float) -> None:
+    made = play("a", "b", a={"format": spoken})
+    made.upstream("a.test").answers(reply)
+    now = made.clock.now()
+    await ask(made, stream=True)
+    (record,) = memory(made).health.values()
+    assert record.cooldowns["rate_limited"] == pytest.approx(now + wait_s)
+    made.upstream("b.test").answers(reply)
+    body = {"model": "b/m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+    heard = await made.ask("POST", "/v1/messages", body)
+    assert (heard.status, int(heard.headers.text(b"retry-after") or 30)) == (429, math.ceil(wait_s))
 
 
 @pytest.mark.parametrize("status", [400, 422, 405])

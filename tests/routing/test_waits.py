@@ -48,6 +48,8 @@ CASES: list[tuple[int, dict[str, str], float | None]] = [
         },
         30.0,
     ),
+    # Something is left of every limit: no reset would have helped.
+    (429, {"x-ratelimit-reset-requests": "1ms", "x-ratelimit-remaining-requests": "99"}, None),
     (429, {"x-ratelimit-reset": "1772293400", "x-ratelimit-remaining": "0"}, 43.0),
     (429, {"x-ratelimit-reset": "1772293400000"}, 43.0),
     (429, {"x-ratelimit-reset": "12"}, 12.0),

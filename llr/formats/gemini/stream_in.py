@@ -10,10 +10,9 @@ from typing import Any
 from llr.base.errors import ErrorKind, Fault, GatewayError
 from llr.base.jsonio import InvalidJSON, loads
 from llr.formats import reading
-from llr.formats.errors import truncated
+from llr.formats.errors import stream_fault, truncated
 from llr.formats.gemini import grounding, parts_in, usage
 from llr.formats.gemini.array import ObjectCutter
-from llr.formats.gemini.faults import fault_of
 from llr.formats.gemini.parts_in import OWN
 from llr.formats.gemini.spelling import normal
 from llr.ir.events import Event, Failed, Finish, PartDelta, PartEnd, PartStart, Start, Stop, UsageSeen
@@ -173,7 +172,7 @@ class StreamDecoder:
             # Code Assist wraps each chunk once more.
             body = normal(body["response"])
         if body.get("error"):
-            self._fail(fault_of(body))
+            self._fail(stream_fault(body))
             return
         self._start(body)
         counted = body.get("usageMetadata")
