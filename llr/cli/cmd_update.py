@@ -103,6 +103,8 @@ def _find(args: Namespace, context: Context) -> Release:
         if args.version:
             raise refuse("bad-flag", "--from names one file, and so one version.", "Leave --version out.")
         source = checked_url(source) if is_url(source) else os.path.abspath(os.path.expanduser(source))
+        if not is_url(source) and not os.path.isfile(source):
+            raise UpdateError(f"There is no file {source}.")
         text = args.sha256 or _beside(source, context)
         return Release(source, sha256_of(text), signature=f"{source}.minisig")
     url = context.env.get(URL, "").strip()

@@ -142,5 +142,6 @@ EXIT_CODES: Mapping[int, str] = {
     0: "Done, or nothing to do.",
     1: "It failed: network, process, disk, or a declined confirmation.",
     2: "Wrong input: flags, names, or a config that is not valid.",
+    10: "There is a newer version (`llr update --check --exit-code`).",
     130: "Interrupted.",
 }

@@ -107,7 +107,7 @@ def test_what_is_refused_changes_nothing(archived: Life, shelf: Path) -> None:
     assert "LLM_ROUTER_UPDATE_URL" in refused(archived, code=2)
     assert "instead of" in refused(archived, "--from", str(new), f"--sha256={'0' * 64}")
     assert "64 hexadecimal" in refused(archived, "--from", str(new), "--sha256=abc")
-    assert "cannot be read" in refused(archived, "--from", str(shelf / "none.pyz"))
+    assert "There is no file" in refused(archived, "--from", str(shelf / "none.pyz"))
     assert "https only" in refused(archived, "--from", "http://example.com/llr.pyz")
     new.with_name(f"{new.name}.sha256").unlink()
     assert "only with its hash" in refused(archived, "--from", str(new))
