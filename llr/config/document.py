@@ -4,8 +4,9 @@ Law: key order, unknown keys and the spelling of numbers are kept; written text 
 """
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
 from llr.base.jsonio import JSON
@@ -14,6 +15,8 @@ from llr.config.schema import Doc
 
 # Deeper nesting than any config has, and far from the interpreter's recursion limit.
 MAX_DEPTH = 100
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_STRING_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|-?Infinity|NaN')
 
 
 class DocumentError(ValueError):
@@ -66,7 +69,8 @@ def read_document(data: bytes) -> Document:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
         before = data[: exc.start].decode("utf-8-sig", "replace")
-        raise DocumentError("not UTF-8 text", *_position(before, len(before))) from exc
+        what = "UTF-16 text, which has to be saved as UTF-8," if data[:2] in _UTF16 else "not UTF-8 text"
+        raise DocumentError(what, *_position(before, len(before))) from exc
     if not text.strip():
         return Document({}, True)
     twice: list[str] = []
@@ -83,14 +87,29 @@ def read_document(data: bytes) -> Document:
     try:
         value: JSON = decoder.decode(text)
     except json.JSONDecodeError as exc:
-        raise DocumentError(exc.msg, exc.lineno, exc.colno) from exc
+        raise DocumentError(_reason(text, exc), exc.lineno, exc.colno) from exc
     except _Constant as exc:
-        raise DocumentError(f"{exc} is not JSON", *_position(text, max(text.find(str(exc)), 0))) from exc
+        raise DocumentError(f"{exc} is not JSON", *_position(text, _place_of_constant(text))) from exc
     except RecursionError as exc:
         raise DocumentError("nested too deeply", 1, 1) from exc
     if _depth(value) > MAX_DEPTH:
         raise DocumentError("nested too deeply", 1, 1)
     return Document(value, False, tuple(twice))
+
+
+def _reason(text: str, exc: json.JSONDecodeError) -> str:
+    """Returns what is wrong, in words for the two habits that other formats allow and JSON does not."""
+    found = text[exc.pos : exc.pos + 2]
+    if found in ("//", "/*") or found[:1] == "#":
+        return "JSON has no comments"
+    if found[:1] in ("}", "]") and text[: exc.pos].rstrip().endswith(","):
+        return f"JSON has no comma before {found[0]}"
+    return exc.msg.removesuffix(" at")
+
+
+def _place_of_constant(text: str) -> int:
+    """Returns where the first NaN or Infinity outside of strings stands."""
+    return next((match.start() for match in _STRING_OR_CONSTANT.finditer(text) if match[0][0] != '"'), 0)
 
 
 class _Constant(ValueError):
@@ -175,6 +194,6 @@ def clone(value: JSON) -> JSON:
     return value
 
 
-def clone_object(doc: Doc) -> Doc:
+def clone_object(doc: Mapping[str, JSON]) -> Doc:
     """Returns a deep copy of an object."""
     return {key: clone(item) for key, item in doc.items()}

@@ -94,6 +94,8 @@ def test_a_byte_order_mark_is_skipped() -> None:
         (b'{"a": Infinity}', 1, 7),
         (b'{\n "a": "\xff"}', 2, 8),
         (b'{"a": 1', 1, 8),
+        (b'{"Infinity": "NaN \\" -Infinity",\n "a": NaN}', 2, 7),
+        (b'{"a": [1, -Infinity, NaN]}', 1, 11),
     ],
 )
 def test_an_error_has_its_place(data: bytes, line: int, column: int) -> None:
@@ -101,6 +103,24 @@ def test_an_error_has_its_place(data: bytes, line: int, column: int) -> None:
         read_document(data)
     assert (caught.value.line, caught.value.column) == (line, column)
     assert f"line {line}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b'{\n  // which is which\n  "a": 1}', "JSON has no comments at line 2, column 3"),
+        (b'{"a": /* one */ 1}', "JSON has no comments at line 1, column 7"),
+        (b'{"a": 1}\n# end', "JSON has no comments at line 2, column 1"),
+        (b'{"a": 1,\n}', "JSON has no comma before } at line 2, column 1"),
+        (b'{"a": [1, ]}', "JSON has no comma before ] at line 1, column 11"),
+        (b'{"a": "\n"}', "Invalid control character at line 1, column 8"),
+        ('{"a": 1}'.encode("utf-16"), "UTF-16 text, which has to be saved as UTF-8, at line 1, column 1"),
+    ],
+)
+def test_what_other_formats_allow_is_named(data: bytes, said: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        read_document(data)
+    assert str(caught.value) == said
 
 
 @pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 100_000])
