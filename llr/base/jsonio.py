@@ -41,6 +41,15 @@ def loads(data: bytes) -> JSON:
     return value
 
 
+def object_in(data: bytes) -> dict[str, JSON] | None:
+    """Returns the object in `data`, None for another value and for what is no JSON."""
+    try:
+        value = loads(data)
+    except InvalidJSON:
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def what_is_wrong(exc: ValueError | RecursionError) -> str:
     """Returns what an error of the standard library's JSON reader means, and where."""
     if isinstance(exc, json.JSONDecodeError):

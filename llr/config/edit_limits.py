@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from llr.base.jsonio import JSON
 from llr.config.cursor import Cursor
-from llr.config.document import clone
+from llr.config.document import clone, clone_object
 from llr.config.edit_result import Edit
 from llr.config.keys import BUCKET, known
 from llr.config.limits import bucket_ids
-from llr.config.locate import EditError, copied, get, provider, put
+from llr.config.locate import EditError, get, provider, put
 from llr.config.schema import Doc
 
 
@@ -17,7 +17,7 @@ def set_rate_limits(doc: Doc, owner: str, buckets: Sequence[Mapping[str, JSON]],
 
     Each bucket must carry its `id`; what an old bucket of the same id holds besides (metadata, unknown keys) stays.
     """
-    found = copied(doc)
+    found = clone_object(doc)
     entry = provider(found, owner)
     listed = _identified(entry)
     changes = [f"rate limit {own} of {owner} removed" for own, _ in listed if replace]
@@ -40,7 +40,7 @@ def set_rate_limits(doc: Doc, owner: str, buckets: Sequence[Mapping[str, JSON]],
 
 def remove_rate_limit(doc: Doc, owner: str, wanted: str) -> Edit:
     """Returns the document without this bucket. Raises `EditError` when the provider has none of that id."""
-    found = copied(doc)
+    found = clone_object(doc)
     entry = provider(found, owner)
     listed = _identified(entry)
     kept: list[JSON] = [one for own, one in listed if own != wanted]

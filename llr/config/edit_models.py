@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from llr.base.jsonio import JSON
 from llr.config.aliases import DEFAULT, strategy_name
 from llr.config.cursor import Cursor
-from llr.config.document import clone
+from llr.config.document import clone_object
 from llr.config.edit_result import Edit
 from llr.config.grammar import STRATEGIES, Direct, ToAlias, is_alias_id, parse_ref
 from llr.config.locate import (
@@ -16,7 +16,6 @@ from llr.config.locate import (
     alias_key,
     alias_map,
     aliases,
-    copied,
     get,
     known_refs,
     model,
@@ -36,7 +35,7 @@ def remove_model(doc: Doc, owner: str, wanted: str, *, prune: bool = True) -> Ed
 
     Raises `EditError` when the provider or the model is missing.
     """
-    found = copied(doc)
+    found = clone_object(doc)
     listed, at, own = model(found, owner, wanted)
     other = Cursor(listed[at], kind="model")
     names = {own, *(other.key("aliases").texts() if other.obj() is not None else ())}
@@ -60,7 +59,7 @@ def rename_model(doc: Doc, owner: str, old: str, new: str) -> Edit:
 
     Raises `EditError` when it is missing, the new id is empty or has blanks, or another model has it.
     """
-    found = copied(doc)
+    found = clone_object(doc)
     listed, at, own = model(found, owner, old)
     if not new or any(char.isspace() for char in new):
         raise EditError("model-id", f"model id '{new}' invalid: it must not be empty or have blanks")
@@ -85,7 +84,7 @@ def set_model_fallbacks(doc: Doc, owner: str, wanted: str, refs: Sequence[str]) 
 
     Raises `EditError` naming every entry that is not an existing "provider/model" other than the model itself.
     """
-    found = copied(doc)
+    found = clone_object(doc)
     listed, at, own = model(found, owner, wanted)
     known = set(model_refs(found))
     wrong = [ref for ref in refs if ref not in known or ref == f"{owner}/{own}"]
@@ -116,7 +115,7 @@ def upsert_alias(
     name = strategy_name(strategy) if strategy else None
     if strategy and name is None:
         raise EditError("strategy", f"Invalid strategy '{strategy}'. Use {', '.join(STRATEGIES)}.")
-    found = copied(doc)
+    found = clone_object(doc)
     map_, key = alias_map(found), alias_key(found, own)
     fresh: Doc = {"id": own, "strategy": name or "ordered", "targets": []}
     entry = map_[key] if key is not None else fresh
@@ -126,18 +125,14 @@ def upsert_alias(
     if name is not None:
         put(entry, "alias", "strategy", name)
     if targets is not None:
-        put(entry, "alias", "targets", [_copy(one) for one in targets])
+        put(entry, "alias", "targets", [clone_object(one) for one in targets])
     if fallback_targets is not None:
-        put(entry, "alias", "fallbackTargets", [_copy(one) for one in fallback_targets])
+        put(entry, "alias", "fallbackTargets", [clone_object(one) for one in fallback_targets])
     if metadata is not None:
-        put(entry, "alias", "metadata", _copy(metadata))
+        put(entry, "alias", "metadata", clone_object(metadata))
     if not Cursor(entry, kind="alias").key("targets").each():
         raise EditError("alias-targets", "Alias targets are required, e.g. --targets=provider/model@2.")
     return Edit(found, (f"alias {own} {'changed' if key is not None else 'added'}",))
-
-
-def _copy(value: Mapping[str, JSON]) -> Doc:
-    return {key: clone(item) for key, item in value.items()}
 
 
 def remove_alias(doc: Doc, wanted: str, *, prune: bool = True) -> Edit:
@@ -145,7 +140,7 @@ def remove_alias(doc: Doc, wanted: str, *, prune: bool = True) -> Edit:
 
     Raises `EditError` when there is no such alias.
     """
-    found = copied(doc)
+    found = clone_object(doc)
     key = alias_key(found, wanted)
     if key is None:
         known = ", ".join(name.strip() for name in aliases(found) or {}) or "none"
@@ -170,7 +165,7 @@ def rename_alias(doc: Doc, old: str, new: str) -> Edit:
 
     Raises `EditError` when it is missing or `default`, or the new id is taken or breaks the grammar.
     """
-    found = copied(doc)
+    found = clone_object(doc)
     key = alias_key(found, old)
     if key is None:
         raise EditError("alias-not-found", f"model alias '{old}' not found")
@@ -198,7 +193,7 @@ def set_default_model(doc: Doc, ref: str) -> Edit:
 
     Raises `EditError` when the reference names nothing.
     """
-    found = copied(doc)
+    found = clone_object(doc)
     parsed = parse_ref(ref)
     known = isinstance(parsed, Direct) and parsed.text in known_refs(found)
     named = isinstance(parsed, ToAlias) and parsed.id != DEFAULT and alias_key(found, parsed.id) is not None

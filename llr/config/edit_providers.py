@@ -7,14 +7,13 @@ from collections.abc import Mapping
 
 from llr.base.jsonio import JSON
 from llr.config.cursor import Cursor
-from llr.config.document import clone
+from llr.config.document import clone, clone_object
 from llr.config.edit_models import make_default
 from llr.config.edit_result import Edit
 from llr.config.grammar import Direct, ToAlias, is_provider_id
 from llr.config.keys import PROVIDER, provider_key
 from llr.config.locate import (
     EditError,
-    copied,
     find_provider,
     get,
     model_list,
@@ -38,7 +37,7 @@ def upsert_provider(
     keeps what the new entry does not state, and disabled models stay. A member of None is removed. `set_default` makes
     the first model the default where no default leads anywhere.
     """
-    found = copied(doc)
+    found = clone_object(doc)
     own = provider_id(entry, len(providers(found)) + 1)
     if not is_provider_id(own):
         raise EditError("provider-id", f"provider id '{own}' invalid, use lower-case slug")
@@ -84,15 +83,11 @@ def _merged_models(old: Doc, value: JSON) -> list[JSON]:
         previous = before.pop(model_id(one) or "", None)
         kept = previous.value if previous is not None else None
         if isinstance(kept, dict):
-            merged.append({**_copy(kept), **(_copy(one) if isinstance(one, dict) else {})})
+            merged.append({**clone_object(kept), **(clone_object(one) if isinstance(one, dict) else {})})
         else:
             merged.append(clone(one))
     off = [one.value for one in before.values() if isinstance(one.value, dict) and one.value.get("enabled") is False]
     return [*merged, *(clone(one) for one in off)]
-
-
-def _copy(value: dict[str, JSON]) -> Doc:
-    return {key: clone(item) for key, item in value.items()}
 
 
 def remove_provider(doc: Doc, wanted: str, *, prune: bool = True) -> Edit:
@@ -100,7 +95,7 @@ def remove_provider(doc: Doc, wanted: str, *, prune: bool = True) -> Edit:
 
     Raises `EditError` when there is no such provider.
     """
-    found = copied(doc)
+    found = clone_object(doc)
     gone = provider(found, wanted)
     found["providers"] = [one for one in provider_list(found) if one is not gone]
     changes = [f"provider {wanted} removed"]
@@ -119,7 +114,7 @@ def rename_provider(doc: Doc, old: str, new: str) -> Edit:
 
     Raises `EditError` when `old` is missing, `new` taken or not a lower-case slug that starts with a letter.
     """
-    found = copied(doc)
+    found = clone_object(doc)
     entry = provider(found, old)
     if not is_provider_id(new):
         raise EditError("provider-id", f"provider id '{new}' invalid, use lower-case slug")

@@ -1,8 +1,9 @@
 """Edits of the root: master key and how the gateway listens."""
 
 from llr.base.jsonio import JSON
+from llr.config.document import clone_object
 from llr.config.edit_result import Edit
-from llr.config.locate import EditError, copied, object_member, put
+from llr.config.locate import EditError, object_member, put
 from llr.config.schema import Doc
 
 _LOCAL_DEFAULTS: dict[str, JSON] = {"watchConfig": True, "watchBinary": True, "requireAuth": False}
@@ -12,7 +13,7 @@ def set_master_key(doc: Doc, key: str) -> Edit:
     """Returns the document with this master key. Raises `EditError` for an empty one."""
     if not key:
         raise EditError("master-key", "master-key is required.")
-    found = copied(doc)
+    found = clone_object(doc)
     put(found, "root", "masterKey", key)
     return Edit(found, ("master key changed",))
 
@@ -34,7 +35,7 @@ def set_local_server(
         "host": host,
         "port": port,
     }
-    found = copied(doc)
+    found = clone_object(doc)
     metadata = object_member(found, "metadata")
     local = object_member(metadata, "localServer")
     changes = []

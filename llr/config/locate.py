@@ -3,11 +3,10 @@
 Law: works on a document that the caller owns (a copy); readers never change anything.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from llr.base.jsonio import JSON
 from llr.config.cursor import Cursor
-from llr.config.document import clone_object
 from llr.config.keys import spellings
 from llr.config.models import model_id
 from llr.config.providers import provider_id
@@ -23,7 +22,7 @@ class EditError(ValueError):
         self.wrong = wrong
 
 
-def get(entry: Doc, kind: str, name: str) -> JSON:
+def get(entry: Mapping[str, JSON], kind: str, name: str) -> JSON:
     """Returns the member under its first spelling that is present and not null."""
     return next((entry[key] for key in spellings(kind, name) if entry.get(key) is not None), None)
 
@@ -164,8 +163,3 @@ def object_member(entry: Doc, name: str) -> Doc:
         found = {}
         entry[name] = found
     return found
-
-
-def copied(doc: Doc) -> Doc:
-    """Returns the copy of a document that an edit works on."""
-    return clone_object(doc)

@@ -6,9 +6,10 @@ Law: a step is a pure function of the document and never mutates it; unknown key
 from collections.abc import Callable, Mapping
 
 from llr.base.jsonio import JSON
-from llr.config.document import clone, clone_object
+from llr.config.document import clone_object
 from llr.config.grammar import number, posint
 from llr.config.keys import spellings
+from llr.config.locate import get
 from llr.config.schema import Doc
 
 CURRENT_VERSION = 2
@@ -29,7 +30,7 @@ def detected_version(doc: Mapping[str, JSON]) -> int:
     stated = explicit_version(doc)
     if stated is not None:
         return stated
-    aliases = _member(doc, "root", "modelAliases")
+    aliases = get(doc, "root", "modelAliases")
     if isinstance(aliases, dict) and aliases:
         return 2
     return 2 if any(_has_limits(entry) for entry in _providers(doc)) else 1
@@ -89,16 +90,15 @@ STEPS: Mapping[int, Callable[[Doc], Doc]] = {1: _one_to_two}
 
 def default_alias(doc: Mapping[str, JSON]) -> dict[str, JSON]:
     """Returns the `default` alias that `defaultModel` means: empty, a copy of the named alias, or one target."""
-    wanted = _member(doc, "root", "defaultModel")
+    wanted = get(doc, "root", "defaultModel")
     text = wanted.strip() if isinstance(wanted, str) else ""
     empty: dict[str, JSON] = {"id": "default", "strategy": "ordered", "targets": [], "fallbackTargets": []}
     if text in {"", "smart", "default"}:
         return empty
-    aliases = _member(doc, "root", "modelAliases")
+    aliases = get(doc, "root", "modelAliases")
     named = aliases.get(text) if isinstance(aliases, dict) else None
     if isinstance(named, dict):
-        copied = clone(named)
-        return {**empty, **copied, "id": "default"} if isinstance(copied, dict) else empty
+        return {**empty, **clone_object(named), "id": "default"}
     return {**empty, "targets": [{"ref": text}]}
 
 
@@ -114,10 +114,6 @@ def _with_default_alias(doc: Doc) -> Doc:
     return doc
 
 
-def _member(doc: Mapping[str, JSON], kind: str, name: str) -> JSON:
-    return next((doc[spelling] for spelling in spellings(kind, name) if doc.get(spelling) is not None), None)
-
-
 def _providers(doc: Mapping[str, JSON]) -> list[dict[str, JSON]]:
     listed = doc.get("providers")
     entries = listed if isinstance(listed, list) else [listed]
@@ -125,5 +121,5 @@ def _providers(doc: Mapping[str, JSON]) -> list[dict[str, JSON]]:
 
 
 def _has_limits(entry: Mapping[str, JSON]) -> bool:
-    limits = _member(entry, "provider", "rateLimits")
+    limits = get(entry, "provider", "rateLimits")
     return isinstance(limits, list) and bool(limits)

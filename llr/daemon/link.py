@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 
-from llr.base.jsonio import JSON, InvalidJSON, dumps, loads
+from llr.base.jsonio import JSON, dumps, object_in
 from llr.daemon.channel import Answer, Answerer, Ask, problem
 
 MAX_LINE_BYTES = 80 * 1024 * 1024
@@ -101,11 +101,8 @@ class Link:
             self.close()
 
     def _take(self, line: bytes) -> None:
-        try:
-            message = loads(line)
-        except InvalidJSON:
-            return
-        if not isinstance(message, dict):
+        message = object_in(line)
+        if message is None:
             return
         if "ask" in message:
             self._keep(self._reply(message))

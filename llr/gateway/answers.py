@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from llr.base.errors import ErrorKind, Fault
-from llr.base.jsonio import JSON, InvalidJSON, loads
+from llr.base.jsonio import JSON, object_in
 from llr.base.names import FormatId
 from llr.base.records import dataclass
 from llr.formats.count import estimate_request
@@ -51,7 +51,7 @@ class Books:
         """Keeps a translated Responses turn once its answer is whole, in events or as a body."""
         if self.turn is None:
             return
-        response = final_response(said) if self.call.stream else _json_object(said)
+        response = final_response(said) if self.call.stream else object_in(said)
         if response is not None:
             deps, turn, self.turn = self.deps, self.turn, None
             spec, now = self.exchange.responses_store, deps.clock.now()
@@ -227,14 +227,6 @@ def _turn(call: Call, candidate: Candidate) -> Mapping[str, JSON] | None:
     if call.client is not FormatId.RESPONSES or candidate.wire is call.client or body.get("store") is False:
         return None
     return {"input": body.get("input")}
-
-
-def _json_object(body: bytes) -> Mapping[str, JSON] | None:
-    try:
-        value = loads(body)
-    except InvalidJSON:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _note_issuer(found: Whole | Events, books: Books, ref: str) -> None:

@@ -5,10 +5,9 @@ brings another credential than the one a turn was asked with does not find it.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from llr.base.errors import ErrorKind, Fault, GatewayError
-from llr.base.jsonio import JSON, InvalidJSON, dumps, loads
+from llr.base.jsonio import JSON, dumps, object_in
 from llr.base.records import dataclass, replace
 from llr.config.schema import ResponsesStoreSpec
 from llr.formats.openai_responses.native import resolved
@@ -130,13 +129,10 @@ def final_response(events: bytes) -> Mapping[str, JSON] | None:
         _, data = parse_block(raw.lstrip(b"\r\n"))
         if data is None or b'"response.' not in data:
             continue
-        try:
-            value: Any = loads(data)
-        except InvalidJSON:
-            continue
-        if isinstance(value, dict) and value.get("type") in _ENDS and isinstance(value.get("response"), dict):
-            found: Mapping[str, JSON] = value["response"]
-            return found
+        value = object_in(data) or {}
+        response = value.get("response")
+        if value.get("type") in _ENDS and isinstance(response, dict):
+            return response
     return None
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from llr.base.errors import Fault
-from llr.base.jsonio import JSON, InvalidJSON, loads
+from llr.base.jsonio import JSON, InvalidJSON, loads, object_in
 from llr.base.names import FormatId
 from llr.base.records import dataclass
 from llr.formats.errors import stream_fault
@@ -271,7 +271,7 @@ class StreamWatch:
             return False
         if name == "error" or (self._grammar.done and data.strip() == self._grammar.done):
             return True
-        return _object(data) is not None
+        return object_in(data) is not None
 
     @property
     def closing(self) -> bytes:
@@ -284,29 +284,16 @@ class StreamWatch:
         for block in self.usage_events:
             for raw in split_events(block):
                 data = parse_block(raw.lstrip(b"\r\n"))[1] if b"usage" in raw else None
-                value = _object(data) if data else None
+                value = object_in(data) if data else None
                 if value is not None:
                     values.append(value)
         return values
-
-
-def _object(data: bytes) -> Mapping[str, Any] | None:
-    try:
-        value = loads(data)
-    except InvalidJSON:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def first_object(block: bytes) -> dict[str, JSON] | None:
     """Returns the object that the first event with data in a run holds, None when it holds none."""
     for raw in split_events(block):
         _, data = parse_block(raw.lstrip(b"\r\n"))
-        if data is None:
-            continue
-        try:
-            value = loads(data)
-        except InvalidJSON:
-            return None
-        return value if isinstance(value, dict) else None
+        if data is not None:
+            return object_in(data)
     return None

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from llr.base.jsonio import InvalidJSON, dumps, dumps_text, loads
+from llr.base.jsonio import InvalidJSON, dumps, dumps_text, loads, object_in
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,13 @@ from llr.base.jsonio import InvalidJSON, dumps, dumps_text, loads
 def test_what_is_no_json_here_is_refused_with_words(bad: bytes) -> None:
     with pytest.raises(InvalidJSON, match=r"\w"):
         loads(bad)
+
+
+@pytest.mark.parametrize(
+    ("data", "found"), [(b'{"a":1}', {"a": 1}), (b"{}", {}), (b"[1]", None), (b"{", None), (b"", None)]
+)
+def test_an_object_is_told_from_anything_else(data: bytes, found: object) -> None:
+    assert object_in(data) == found
 
 
 def test_numbers_beyond_a_float_are_written_as_numbers() -> None:
