@@ -44,7 +44,7 @@ def test_codings_are_undone_last_first() -> None:
 
 @pytest.mark.parametrize("name", ["gzip", "deflate"])
 def test_a_bomb_is_refused_at_the_cap(name: str) -> None:
-    bomb = PACKED[name](b"\0" * 200_000_000)
+    bomb = PACKED[name](b"\0" * 20_000_000)
     with pytest.raises(GatewayError) as caught:
         unpack(bomb, name, 1_000_000)
     assert caught.value.fault.kind is ErrorKind.TOO_LARGE
