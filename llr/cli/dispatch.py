@@ -6,6 +6,7 @@ import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Protocol, cast
 
@@ -47,9 +48,8 @@ def dispatch(tokens: Sequence[str]) -> int:
         # What was under way is dropped with this exception, and need not complain that nobody awaited it.
         warnings.simplefilter("ignore")
         outcome = Outcome(INTERRUPTED, problem=Problem("interrupted", "Interrupted."))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return FAILED
+    except BrokenPipeError as exc:
+        return _unheard(exc)
     except OSError as exc:
         outcome = Outcome(FAILED, problem=os_problem(exc))
     except Exception as exc:
@@ -58,7 +58,22 @@ def dispatch(tokens: Sequence[str]) -> int:
 
         traceback.print_exc()
         outcome = Outcome(FAILED, problem=Problem("internal-error", f"{type(exc).__name__}: {exc}"))
-    return out.finish(name, outcome)
+    try:
+        return out.finish(name, outcome)
+    except OSError as exc:
+        return _unheard(exc)
+
+
+def _unheard(exc: OSError) -> int:
+    """Returns the exit code of a run whose words could not be written: a reader that had enough, or a full disk."""
+    if not isinstance(exc, BrokenPipeError):
+        with suppress(OSError):
+            sys.stderr.write(f"llr: the output could not be written: {exc.strerror or exc}\n")
+    null = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        # What is still buffered would fail again when the interpreter ends.
+        os.dup2(null, number)
+    return FAILED
 
 
 def os_problem(exc: OSError) -> Problem:
