@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from llr.control.report import FAILED, refuse
 from llr.daemon import spawn
+from llr.daemon.starter import ALIVE_FD
 
 READY_S = 30.0
 STOP_S = 5.0
@@ -15,16 +16,21 @@ STOP_S = 5.0
 
 @contextmanager
 def brief_gateway(config: str, scratch: str, env: Mapping[str, str]) -> Iterator[str]:
-    """Yields its origin once it is ready; it is stopped at the end. Its log goes to a file, not to the terminal.
+    """Yields its origin once it is ready; it is stopped at the end, or when this process is gone without an end.
+
+    Its log goes to a file, not to the terminal.
 
     Raises `Refused` with the last of its log when it does not come up.
     """
     log = os.path.join(scratch, "gateway.log")
     reading, writing = os.pipe()
+    # The tool inherits neither end: what is open in it would keep the gateway.
+    alive, held = os.pipe()
     words = ("start", f"--config={config}", "--host=127.0.0.1", "--port=0", "--quiet", "--here")
     own = {
         **env,
-        "LLM_ROUTER_READY_FD": str(writing),
+        spawn.READY_FD: str(writing),
+        ALIVE_FD: str(alive),
         "LLM_ROUTER_RUNTIME_STATE_PATH": os.path.join(scratch, "run.json"),
         # What routing remembers belongs to the gateway that stays.
         "LLM_ROUTER_STATE_BACKEND": "memory",
@@ -33,7 +39,7 @@ def brief_gateway(config: str, scratch: str, env: Mapping[str, str]) -> Iterator
         process = subprocess.Popen(
             spawn.launcher().command(words),
             env=own,
-            pass_fds=(writing,),
+            pass_fds=(writing, alive),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
@@ -41,6 +47,7 @@ def brief_gateway(config: str, scratch: str, env: Mapping[str, str]) -> Iterator
             start_new_session=True,
         )
     os.close(writing)
+    os.close(alive)
     try:
         line = _line(reading, READY_S).split()
         if line[:1] != ["READY"] or len(line) < 4:
@@ -55,6 +62,7 @@ def brief_gateway(config: str, scratch: str, env: Mapping[str, str]) -> Iterator
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        os.close(held)
 
 
 def _line(fd: int, patience_s: float) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from llr import __version__
 from llr.base.jsonio import JSON
 from llr.base.records import dataclass
-from llr.daemon import channel, instance, resume, signals, spawn, workers
+from llr.daemon import channel, instance, resume, signals, spawn, starter, workers
 from llr.daemon.channel import Answer, Ask, Endpoint
 from llr.daemon.crew import Crew, pass_on
 from llr.daemon.instance import Lock
@@ -107,6 +107,7 @@ class Supervisor:
             }
         )
         signals.release()
+        starter.watch(os.environ, self._on_starter_gone)
         await self._come_up(kept)
         handler = channel.http_handler(self.answer, self._nonce())
         self._control = await serve(handler, self.hold.endpoint.sock.dup(), ServerLimits())
@@ -163,6 +164,10 @@ class Supervisor:
             self._end(code)
         else:
             self._keep(self.stop(self.plan.drain_s))
+
+    def _on_starter_gone(self) -> None:
+        self.log.warn("starter-gone")
+        self._keep(self.stop(self.plan.drain_s))
 
     def _end(self, code: int) -> None:
         if self._ended is not None and not self._ended.done():

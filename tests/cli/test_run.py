@@ -20,7 +20,7 @@ from tests.tools.fakes import KEY, doc
 # Stands in for a tool: writes down its words and variables, then does as it is told.
 TOOL = f"""#!{sys.executable}
 import json, os, signal, sys, time
-told = {{"args": sys.argv[1:], "env": dict(os.environ), "files": {{}}}}
+told = {{"args": sys.argv[1:], "pid": os.getpid(), "env": dict(os.environ), "files": {{}}}}
 for word in sys.argv[1:]:
     for path in (word, word.partition("=")[2].strip('"')):
         if os.path.isfile(path):
@@ -45,7 +45,12 @@ def bench(sourced: Life) -> Life:
         (folder / name).write_text(TOOL)
         (folder / name).chmod(0o755)
     (sourced.home / ".llm-router.json").write_text(json.dumps(doc()))
-    sourced.env |= {"PATH": f"{folder}:{os.environ['PATH']}", "TOLD": str(sourced.home / "told.json")}
+    (sourced.home / "tmp").mkdir()
+    sourced.env |= {
+        "PATH": f"{folder}:{os.environ['PATH']}",
+        "TOLD": str(sourced.home / "told.json"),
+        "TMPDIR": str(sourced.home / "tmp"),
+    }
     return sourced
 
 
@@ -113,13 +118,41 @@ def test_a_gateway_comes_and_goes_where_none_runs(bench: Life) -> None:
     assert (bench.home / ".llm-router.json").read_bytes() == before
 
 
-def test_signals_reach_the_tool_and_its_end_is_ours(bench: Life) -> None:
-    bench.start()
-    process = subprocess.Popen([*bench.command, "run", "codex", "--", "wait"], env=bench.env)
+def waiting(bench: Life, *words: str) -> "subprocess.Popen[bytes]":
+    """Returns a run whose tool waits for a signal."""
     ready = bench.home / "told.json.ready"
+    ready.unlink(missing_ok=True)
+    process = subprocess.Popen([*bench.command, "run", *words, "--", "wait"], env=bench.env)
     until = time.monotonic() + 20
     while not ready.exists() and time.monotonic() < until:
         time.sleep(0.02)
+    return process
+
+
+def test_a_gateway_goes_with_a_run_that_is_killed(bench: Life) -> None:
+    process = waiting(bench, "codex")
+    (base,) = (word for word in told(bench)["args"] if ".base_url=" in word)
+    host, _, port = base.partition("//")[2].partition("/")[0].rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        process.kill()
+        assert process.wait(20) == -signal.SIGKILL
+        assert connection.recv(1) == b""
+    os.kill(told(bench)["pid"], signal.SIGKILL)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda number: number.name)
+def test_a_run_ended_by_a_signal_leaves_nothing(bench: Life, number: signal.Signals) -> None:
+    """The tool's own answer to the signal is our exit code; ours to one that kills it is 128 and its number."""
+    process = waiting(bench, "codex")
+    process.send_signal(number)
+    assert process.wait(20) == (9 if number is signal.SIGTERM else 128 + number)
+    assert list((bench.home / "tmp").iterdir()) == []
+    assert bench.run("status", "--check").returncode == 1
+
+
+def test_signals_reach_the_tool_and_its_end_is_ours(bench: Life) -> None:
+    bench.start()
+    process = waiting(bench, "codex")
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 9
     assert bench.run("run", "codex", "--", "die").returncode == 128 + signal.SIGKILL
