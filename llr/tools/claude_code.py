@@ -65,11 +65,17 @@ def base_url(endpoint: Endpoint) -> str:
     return f"{endpoint.origin}/anthropic"
 
 
+def main_model(binding: Mapping[str, str]) -> str:
+    """Returns the bound model that most of the work goes to, "" for none."""
+    return (
+        binding.get("primary_model") or binding.get("default_sonnet_model") or binding.get("default_opus_model") or ""
+    )
+
+
 def route_env(binding: Mapping[str, str], routes: Routes) -> dict[str, str]:
     """Returns the variables that follow from the bound models: window and output limit of the main one, discovery."""
     bound = [binding[name] for name in MODELS if binding.get(name)]
-    main = binding.get("primary_model") or binding.get("default_sonnet_model") or binding.get("default_opus_model")
-    route = routes.find(main) if main else None
+    route = routes.find(main_model(binding))
     found: dict[str, str] = {DISCOVERY: "1"} if bound else {}
     if route is not None and route.context_window:
         found[WINDOW] = str(route.context_window)

@@ -285,6 +285,18 @@ def test_a_name_the_gateway_does_not_know_is_warned_of(home: Home) -> None:
     assert data["warnings"] == ["Model Binding: the gateway knows no 'nowhere' and will answer 404."]
 
 
+def test_a_window_nobody_knows_is_warned_of(home: Home) -> None:
+    """Claude Code takes a million tokens for granted and never makes room before the model refuses."""
+    value = doc()
+    value["providers"][0]["models"].append({"id": "unheard-of"})
+    home.config.write_text(json.dumps(value))
+    name = f"{value['providers'][0]['id']}/unheard-of"
+    (warning,) = home.run(SETS[1], f"--primary-model={name}")["data"]["warnings"]
+    assert f"The context window of '{name}' is not known" in warning
+    assert home.run(SETS[1], "--primary-model=smart")["data"]["warnings"] == []
+    assert home.run(SETS[0], f"--default-model={name}")["data"]["warnings"] == []
+
+
 def test_the_effort_level_alone_adds_no_route_and_leaves_no_empty_object(home: Home) -> None:
     home.claude.write_text("{}")
     home.run("set-claude-code-effort-level", "--effort-level=max")

@@ -146,7 +146,17 @@ def _warnings(face: Face, job: Job, binding: Binding) -> tuple[str, ...]:
         for name in face.tool.models
         if binding.get(name) and binding[name] != codex.INHERIT and not job.routes.has(binding[name])
     ]
-    return (*found, *overridden(face.tool, job.env, job.endpoint))
+    return (*found, *_guessed(face, job, binding), *overridden(face.tool, job.env, job.endpoint))
+
+
+def _guessed(face: Face, job: Job, binding: Binding) -> tuple[str, ...]:
+    """Returns a warning where the tool will take a context window for granted that nobody knows."""
+    model = claude_code.main_model(binding) if face.tool is claude_code.TOOL else ""
+    route = job.routes.find(model)
+    if route is None or route.context_window or model.startswith("claude-"):
+        return ()
+    text = f"The context window of '{model}' is not known: {face.tool.name} will assume one."
+    return (f"{text} Tell it with `llr config upsert-provider --model-context-windows`.",)
 
 
 def overridden(tool: Tool, env: Mapping[str, str], where: Endpoint) -> tuple[str, ...]:
