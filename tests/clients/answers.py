@@ -98,8 +98,11 @@ def _shell(names: list[str], number: int) -> Use:
     """Returns a harmless call of the shell tool among those offered."""
     name = next(one for one in ("Bash", "shell_command", "exec_command", "Execute", "shell") if one in names)
     key = "cmd" if name == "exec_command" else "command"
-    more = {"description": "Echo"} if name == "Bash" else {}
-    return Use(name, {key: COMMAND, **more}, number=number)
+    more = {
+        "Bash": {"description": "Echo"},
+        "Execute": {"riskLevelReason": "It only echoes.", "riskLevel": "low"},
+    }
+    return Use(name, {key: COMMAND, **more.get(name, {})}, number=number)
 
 
 def pieces(said: str) -> list[str]:

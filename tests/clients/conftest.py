@@ -16,15 +16,15 @@ from tests.clients.scripted import Seen, recorder, serving, upstream
 from tests.running import gateway
 
 ROOT = Path(__file__).resolve().parents[2]
-# The newest of both, so that a change of theirs shows; LLR_CLIENTS_BIN names a folder that has them already.
-PACKAGES = ("@anthropic-ai/claude-code@latest", "@openai/codex@latest")
+# The newest of each, so that a change of theirs shows; LLR_CLIENTS_BIN names a folder that has them already.
+PACKAGES = ("@anthropic-ai/claude-code@latest", "@openai/codex@latest", "droid@latest")
 FORMS = ("messages", "chat", "responses", "gemini")
 KEY = "gw_Clients-0123456789abcdefABCDEF"
 
 
 @pytest.fixture(scope="session")
 def tools() -> Path:
-    """Returns the folder with `claude` and `codex`; skips with the reason where they cannot be had."""
+    """Returns the folder with `claude`, `codex` and mostly `droid`; skips with the reason where they cannot be had."""
     if shutil.which("node") is None:
         pytest.skip("needs Debian package nodejs")
     given = os.environ.get("LLR_CLIENTS_BIN")
@@ -74,6 +74,9 @@ class Bench:
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             "CLAUDE_CODE_MAX_RETRIES": "1",
             "DISABLE_AUTOUPDATER": "1",
+            # Droid asks for an account of its maker's, except where there is no way to reach him.
+            "FACTORY_AIRGAP_ENABLED": "true",
+            "FACTORY_DROID_AUTO_UPDATE_ENABLED": "false",
         }
 
     def run(self, *words: str, timeout_s: float = 120) -> "subprocess.CompletedProcess[str]":

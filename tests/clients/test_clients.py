@@ -1,4 +1,4 @@
-"""The real Claude Code and Codex CLI, wired by the archive, against scripted upstreams of the four formats."""
+"""Claude Code, Codex CLI and Factory Droid as npm has them, wired by the archive, against upstreams of all formats."""
 
 import difflib
 import os
@@ -22,6 +22,7 @@ ENDPOINTS = {
 }
 CLAUDE = ("claude", "--allowedTools", "Bash", "-p")
 CODEX = ("codex", "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox")
+DROID = ("droid", "exec", "--auto", "high")
 PROMPT = "Say pong."
 TOOL_PROMPT = "Please use the tool to run a command."
 
@@ -30,18 +31,21 @@ def wire(bench: Bench, tool: str, model: str) -> None:
     operation, flag = {
         "claude": ("set-claude-code-routing", "--primary-model"),
         "codex": ("set-codex-cli-routing", "--default-model"),
+        "droid": ("set-factory-droid-routing", "--default-model"),
     }[tool]
+    if not (bench.bin / tool).exists():
+        pytest.skip(f"{tool} is not in {bench.bin}")
     more = (f"--default-haiku-model={model}",) if tool == "claude" else ()
     done = bench.llr("config", operation, f"{flag}={model}", *more, f"--endpoint-url={bench.recorded or bench.origin}")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def line(tool: str, prompt: str) -> tuple[str, ...]:
-    return (*CLAUDE, prompt) if tool == "claude" else (*CODEX, prompt)
+    return (*{"claude": CLAUDE, "codex": CODEX, "droid": DROID}[tool], prompt)
 
 
 @pytest.mark.parametrize("alias", ALIASES)
-@pytest.mark.parametrize("tool", ["claude", "codex"])
+@pytest.mark.parametrize("tool", ["claude", "codex", "droid"])
 def test_a_wired_tool_answers_and_uses_a_tool(running: Bench, tool: str, alias: str) -> None:
     wire(running, tool, alias)
     done = running.run(*line(tool, PROMPT))
@@ -121,7 +125,7 @@ def test_codex_says_an_upstream_error_in_its_own_words(running: Bench, upstream:
     assert says in (done.stdout + done.stderr).lower(), done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("tool", ["claude", "codex"])
+@pytest.mark.parametrize("tool", ["claude", "codex", "droid"])
 def test_what_a_tool_sends_is_what_was_recorded(running: Bench, tool: str) -> None:
     """A new version that sends more shows here; LLR_ACCEPT=1 writes the new shape down."""
     wire(running, tool, "by-messages")
