@@ -26,8 +26,8 @@ _PROBE_KEYS = (
     "models",
     "modelSupport",
     "modelPreferredFormat",
-    "endpointMatrix",
 )
+_ROW_KEYS = ("endpoint", "supportedFormats", "workingFormats", "modelsByFormat", "authByFormat")
 
 
 def build_provider(given: Mapping[str, JSON], probe: Mapping[str, JSON] | None = None) -> Doc:
@@ -65,9 +65,16 @@ def build_provider(given: Mapping[str, JSON], probe: Mapping[str, JSON] | None =
     if probe is not None:
         found["lastProbe"] = {
             **{key: probe[key] for key in _PROBE_KEYS if key in probe},
+            **({"endpointMatrix": _kept_rows(probe["endpointMatrix"])} if "endpointMatrix" in probe else {}),
             "warnings": probe.get("warnings", []),
         }
     return found
+
+
+def _kept_rows(matrix: JSON) -> list[JSON]:
+    """Returns what is kept of each endpoint: not every call, nor the hundreds of models that some list."""
+    rows = matrix if isinstance(matrix, list) else []
+    return [{key: one[key] for key in _ROW_KEYS if key in one} for one in rows if isinstance(one, dict)]
 
 
 def credential(text: str) -> Doc:

@@ -622,6 +622,7 @@ def test_building_a_provider_from_a_probe() -> None:
         "models": ["a", "b"],
         "modelSupport": {"a": ["openai", "claude"], "b": ["openai"]},
         "modelPreferredFormat": {"a": "claude"},
+        "endpointMatrix": [{"endpoint": "https://o.example", "workingFormats": ["openai"], "details": {}}, "odd"],
         "secret": "dropped",
     }
     given: Any = {"id": "x", "anthropic-base-url": "https://c.example", "openaiBaseUrl": "https://o.example"}
@@ -631,6 +632,7 @@ def test_building_a_provider_from_a_probe() -> None:
     assert found["models"] == [{"id": "a", "formats": ["claude"]}, {"id": "b", "formats": ["openai"]}]
     assert found["lastProbe"]["ok"] is True
     assert found["lastProbe"]["warnings"] == []
+    assert found["lastProbe"]["endpointMatrix"] == [{"endpoint": "https://o.example", "workingFormats": ["openai"]}]
     assert "secret" not in found["lastProbe"]
     assert build_provider({**given, "models": ["only"]}, probe)["models"] == [{"id": "only"}]
 
