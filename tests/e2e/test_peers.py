@@ -1,8 +1,14 @@
 """What users of other gateways ran into (the numbers are those of the list of forty): it must not happen here."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +17,7 @@ import pytest
 from llr.base.errors import ErrorKind, fail
 from llr.testing import HANG, Playbook, Reply, Wait, json_reply, sse_reply
 from tests.gateway.samples import CHAT, CHAT_STREAM, MESSAGES, MESSAGES_STREAM, Sample, doc_for
-from tests.running import environment
+from tests.running import environment, gateway
 
 BUSY = json_reply({"error": {"message": "busy"}}, 500)
 BOTH = pytest.mark.parametrize("sample", [CHAT, MESSAGES], ids=lambda sample: sample.name)
@@ -167,6 +173,81 @@ async def test_peer_30_naming_and_model_errors(sample: Sample) -> None:
     message = heard.json["error"]["message"]
     assert "fast" in message
     assert 1 <= sum(message.count(f"'{name}'") + message.count(f" {name}") for name in ("fast", "faster", "slow")) <= 3
+
+
+def test_peer_31_a_home_with_blanks_and_umlauts_and_a_pid_that_is_somebody_elses(pyz: Path, tmp_path: Path) -> None:
+    home = tmp_path / "Jörg Müller's Möbel"
+    home.mkdir()
+    write(home, doc_for(CHAT, "a"))
+    state = home / ".llm-router.runtime.json"
+    with gateway(pyz, home, "llr start"):
+        left = json.loads(state.read_text())
+        os.kill(left["pid"], signal.SIGKILL)
+    # The killed gateway could not clean up, and its number is another living process's by now.
+    state.write_text(json.dumps({**left, "pid": os.getpid()}))
+    with gateway(pyz, home, "llr start") as address, urllib.request.urlopen(f"{address}/health") as answer:
+        assert answer.status == 200
+        assert json.loads(state.read_text())["pid"] not in (os.getpid(), left["pid"])
+
+
+LARGE = json.dumps(
+    {"model": "v/m", "max_tokens": 9, "messages": [{"role": "user", "content": "x" * 2_000_000}]}
+).encode()
+ANSWER = json.dumps(CHAT.answer).encode()
+
+
+class Vendor(BaseHTTPRequestHandler):
+    """Takes any body and says one word."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        left = int(self.headers["content-length"])
+        while left:
+            left -= len(self.rfile.read(min(left, 65_536)))
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(ANSWER)))
+        self.end_headers()
+        self.wfile.write(ANSWER)
+
+    def log_message(self, *_: Any) -> None:
+        """Says nothing."""
+
+
+def peak_mb(pid: int) -> int:
+    """The most memory a process ever held, in MB."""
+    line = next(each for each in Path(f"/proc/{pid}/status").read_text().splitlines() if each.startswith("VmHWM"))
+    return int(line.split()[1]) // 1024
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
+@pytest.mark.parametrize(
+    ("path", "at_once", "requests"),
+    [("/v1/chat/completions", 4, 200), ("/v1/messages", 1, 100)],
+    ids=["relayed", "translated"],
+)
+def test_peer_33_bodies_are_not_kept(pyz: Path, tmp_path: Path, path: str, at_once: int, requests: int) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Vendor)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    origin = f"http://127.0.0.1:{server.server_address[1]}"
+    provider = {"id": "v", "baseUrl": origin, "format": "openai", "apiKey": "k", "models": ["m"]}
+    write(tmp_path, {"version": 2, "providers": [provider]})
+    fields = {"content-type": "application/json", "anthropic-version": "2023-06-01"}
+    try:
+        with gateway(pyz, tmp_path, "llr start") as address, ThreadPoolExecutor(at_once) as pool:
+
+            def ask(_: int) -> int:
+                with urllib.request.urlopen(urllib.request.Request(address + path, LARGE, fields)) as answer:
+                    answer.read()
+                    return int(answer.status)
+
+            assert set(pool.map(ask, range(requests))) == {200}
+            pid = json.loads((tmp_path / ".llm-router.runtime.json").read_text())["pid"]
+            assert peak_mb(pid) < 150, "2 MB each, of which none may stay"
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def write(home: Path, doc: dict[str, Any]) -> Path:
