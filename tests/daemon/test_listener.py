@@ -82,7 +82,7 @@ def test_what_is_no_socket_is_refused(value: str) -> None:
         listener.inherited({"LLM_ROUTER_LISTEN_FD": value})
 
 
-def test_why_a_port_cannot_be_had() -> None:
+def test_peer_31_why_a_port_cannot_be_had() -> None:
     kept = OSError(errno.EACCES, "An attempt was made to access a socket in a way forbidden")
     kept.winerror = 10013  # type: ignore[attr-defined]
     assert "netsh interface ipv4 show excludedportrange" in listener.explained(kept, 8376).message

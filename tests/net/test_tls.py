@@ -80,7 +80,7 @@ async def test_the_origins_root_trusts_no_other(certificate: Certificate, other_
 
 
 @pytest.mark.parametrize("name", ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
-async def test_roots_from_the_environment(certificate: Certificate, name: str) -> None:
+async def test_peer_32_roots_from_the_environment(certificate: Certificate, name: str) -> None:
     async with secure(certificate) as origin, client({name: certificate.cert}) as net:
         plain = Origin("https", origin.host, origin.port)
         assert await whole(await net.send(post(0, origin=plain), timeouts=QUICK)) == b"ok"
@@ -218,7 +218,7 @@ async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     writer.close()
 
 
-async def test_https_goes_through_a_tunnel_with_credentials(certificate: Certificate) -> None:
+async def test_peer_32_https_goes_through_a_tunnel_with_credentials(certificate: Certificate) -> None:
     proxy = Proxy(b"user:p@ss")
     async with secure(certificate) as origin, upstream(proxy) as proxy_port, client() as net:
         through = Origin(

@@ -132,7 +132,7 @@ async def intercepting(authority: Authority) -> AsyncIterator[int]:
 
 
 @pytest.mark.needs("openssl")
-async def test_an_intercepting_proxy_is_named_and_its_ca_mends_it(patients: Patients, authority: Authority) -> None:
+async def test_peer_32_an_intercepting_proxy_is_named_and_its_ca_mends_it(patients: Patients, authority: Authority) -> None:
     async with intercepting(authority) as port:
         patients.write("https://localhost/v1", metadata={"llr": {"proxy": f"http://127.0.0.1:{port}"}})
         found = await patients.examine()
