@@ -2,7 +2,7 @@
 
 import json
 from json.encoder import encode_basestring, encode_basestring_ascii
-from math import copysign, isfinite
+from math import copysign, isfinite, isnan
 from sys import float_info
 from typing import NoReturn, TypeAlias
 
@@ -20,11 +20,12 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_HEARING = json.JSONDecoder()
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _ASCII_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 
 
-def loads(data: bytes) -> JSON:
+def loads(data: bytes, decoder: json.JSONDecoder = _DECODER) -> JSON:
     """Returns the value in UTF-8 `data`; a BOM is skipped and invalid bytes become U+FFFD.
 
     Raises `InvalidJSON` on a syntax error, on NaN and Infinity, and on nesting deeper than the interpreter allows.
@@ -33,7 +34,7 @@ def loads(data: bytes) -> JSON:
     if text.startswith("\ufeff"):
         text = text[1:]
     try:
-        value: JSON = _DECODER.decode(text)
+        value: JSON = decoder.decode(text)
     except InvalidJSON:
         raise
     except (ValueError, RecursionError) as exc:
@@ -41,10 +42,18 @@ def loads(data: bytes) -> JSON:
     return value
 
 
+def loads_answer(data: bytes) -> JSON:
+    """Returns the value in what an upstream said: as `loads`, but NaN and Infinity are numbers.
+
+    Servers written in Python say so where a probability is 0, and clients written in Python understand it.
+    """
+    return loads(data, _HEARING)
+
+
 def object_in(data: bytes) -> dict[str, JSON] | None:
-    """Returns the object in `data`, None for another value and for what is no JSON."""
+    """Returns the object in `data`, as an upstream may say it; None for another value and for what is no JSON."""
     try:
-        value = loads(data)
+        value = loads_answer(data)
     except InvalidJSON:
         return None
     return value if isinstance(value, dict) else None
@@ -59,9 +68,9 @@ def what_is_wrong(exc: ValueError | RecursionError) -> str:
 
 
 def _finite(value: JSON) -> JSON:
-    """Returns `value` with what was read from numbers beyond a float, such as 1e999, as the largest float."""
+    """Returns `value` with what was read from numbers beyond a float, such as 1e999, as the largest; NaN as null."""
     if isinstance(value, float) and not isfinite(value):
-        return copysign(float_info.max, value)
+        return None if isnan(value) else copysign(float_info.max, value)
     if isinstance(value, dict):
         return {key: _finite(inner) for key, inner in value.items()}
     return [_finite(inner) for inner in value] if isinstance(value, list) else value

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llr.base.errors import ErrorKind, Fault
-from llr.base.jsonio import InvalidJSON, loads
+from llr.base.jsonio import InvalidJSON, loads_answer
 from llr.base.records import dataclass
 from llr.base.redact import scrub
 from llr.formats import reading
@@ -355,7 +355,7 @@ def read_fault(status: int, headers: Headers, body: bytes) -> Fault:
     said: ErrorText | None = None
     if body[:1].isspace() or body[:1] in (b"{", b"[", b"\xef"):
         try:
-            said = read_error(loads(body))
+            said = read_error(loads_answer(body))
         except InvalidJSON:
             said = None
     if said is None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from llr.base.errors import ErrorKind, Fault, GatewayError
-from llr.base.jsonio import JSON, InvalidJSON, loads
+from llr.base.jsonio import JSON, InvalidJSON, loads_answer
 from llr.base.names import FormatId
 from llr.base.records import dataclass, field, replace
 from llr.formats import carrier
@@ -289,7 +289,7 @@ class StreamTranslator:
 
     def _whole(self, data: bytes) -> Iterable[Event]:
         try:
-            body: Any = loads(data)
+            body: Any = loads_answer(data)
             if not isinstance(body, dict):
                 raise InvalidJSON("not an object")
             return replay(self._upstream.decode_response(body))

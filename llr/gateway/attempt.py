@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from llr.base.clock import Clock
 from llr.base.errors import ErrorKind, Fault, GatewayError, fail
-from llr.base.jsonio import JSON, InvalidJSON, loads
+from llr.base.jsonio import JSON, InvalidJSON, loads_answer
 from llr.base.names import FormatId
 from llr.base.records import dataclass
 from llr.base.redact import Secret
@@ -216,7 +216,7 @@ def _whole(question: Question, inbound: InboundResponse, body: bytes, shape: Sha
     value: JSON = None
     if shape is Shape.JSON and len(body) <= _PARSED_BYTES:
         try:
-            value = loads(body)
+            value = loads_answer(body)
         except InvalidJSON:
             shape = Shape.OTHER
     if shape is not Shape.JSON or (value is None and body.rstrip()[-1:] not in (b"}", b"]")):
@@ -271,7 +271,7 @@ def _refused(question: Question, status: int, headers: Headers, read: tuple[byte
 
 def _is_json(body: bytes) -> bool:
     try:
-        return isinstance(loads(body), dict | list)
+        return isinstance(loads_answer(body), dict | list)
     except InvalidJSON:
         return False
 

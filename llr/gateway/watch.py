@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from llr.base.errors import Fault
-from llr.base.jsonio import JSON, InvalidJSON, loads, object_in
+from llr.base.jsonio import JSON, InvalidJSON, loads_answer, object_in
 from llr.base.names import FormatId
 from llr.base.records import dataclass
 from llr.formats.errors import stream_fault
@@ -254,7 +254,7 @@ class StreamWatch:
         if self._grammar.done and data.strip() == self._grammar.done:
             return _LAST
         try:
-            value = loads(data)
+            value = loads_answer(data)
         except InvalidJSON:
             # "event: error" with plain words is an error all the same; other text is no event of this format.
             return Signs(fault=stream_fault(data.decode("utf-8", "replace"))) if name == "error" else None

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from llr.base.jsonio import InvalidJSON, dumps, dumps_text, loads, object_in
+from llr.base.jsonio import InvalidJSON, dumps, dumps_text, loads, loads_answer, object_in
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,12 @@ def test_numbers_beyond_a_float_are_written_as_numbers() -> None:
 
 def test_lone_surrogates_stay_escapes_and_a_bom_is_skipped() -> None:
     assert dumps(loads(b'\xef\xbb\xbf["\\ud800", 1e999, "\xff"]')).startswith(b'["\\ud800",1.79')
+
+
+def test_what_an_upstream_says_may_hold_what_python_calls_numbers() -> None:
+    value = loads_answer(b'[NaN, -Infinity, {"a": Infinity}]')
+    none, least, most = json.loads(dumps(value), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    assert none is None
+    assert least < -1e308
+    assert most["a"] > 1e308
+    assert object_in(b'{"logprob": -Infinity}') == {"logprob": float("-inf")}

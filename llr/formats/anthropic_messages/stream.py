@@ -6,7 +6,7 @@ Law: complete once a `stop_reason` was seen, or `message_stop`; an end before th
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from llr.base.jsonio import InvalidJSON, dumps_text, loads
+from llr.base.jsonio import InvalidJSON, dumps_text, loads, loads_answer
 from llr.formats.anthropic_messages.blocks import MESSAGES, decode_block
 from llr.formats.anthropic_messages.response import STOPS
 from llr.formats.anthropic_messages.usage import decode_usage, update
@@ -62,7 +62,7 @@ class StreamDecoder:
         if self._ended:
             return
         try:
-            data = loads(event.data)
+            data = loads_answer(event.data)
         except InvalidJSON:
             if event.event == "error":
                 self._fail(Failed(stream_fault(event.data.decode("utf-8", "replace"))), out)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llr.base.errors import ErrorKind, Fault, GatewayError
-from llr.base.jsonio import InvalidJSON, loads
+from llr.base.jsonio import InvalidJSON, loads_answer
 from llr.formats import reading
 from llr.formats.errors import stream_fault, truncated
 from llr.formats.gemini import grounding, parts_in, usage
@@ -137,7 +137,7 @@ class StreamDecoder:
         if self._ended or not data or data == b"[DONE]":
             return
         try:
-            body = loads(data)
+            body = loads_answer(data)
         except InvalidJSON:
             return
         if isinstance(body, list):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from llr.base.errors import ErrorKind, Fault
-from llr.base.jsonio import InvalidJSON, loads
+from llr.base.jsonio import InvalidJSON, loads_answer
 from llr.base.names import FormatId
 from llr.formats.errors import stream_fault, truncated
 from llr.formats.openai_chat.calls import Calls
@@ -90,7 +90,7 @@ class StreamDecoder:
             self._done(out)
             return
         try:
-            chunk = loads(data)
+            chunk = loads_answer(data)
         except InvalidJSON:
             if event.event == "error":
                 self._fail(stream_fault(data.decode("utf-8", "replace")), out)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from llr.base.errors import Fault, GatewayError
-from llr.base.jsonio import InvalidJSON, loads
+from llr.base.jsonio import InvalidJSON, loads_answer
 from llr.formats import reading
 from llr.formats.errors import truncated
 from llr.formats.openai_responses import items_in
@@ -82,7 +82,7 @@ class StreamDecoder:
         if self._ended or not data or data == b"[DONE]":
             return
         try:
-            fields = loads(data)
+            fields = loads_answer(data)
         except InvalidJSON:
             return
         if not isinstance(fields, dict):
