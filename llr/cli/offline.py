@@ -19,7 +19,7 @@ from llr.config.settings import settings
 from llr.control import catalogue, configfile
 from llr.control.configfile import Loaded
 from llr.control.perform import refusals
-from llr.control.report import refuse
+from llr.control.report import Refused, refuse
 from llr.daemon.channel import Answer, Ask
 from llr.gateway.app import Gateway
 from llr.gateway.deps import ConfigHolder, Deps
@@ -49,7 +49,12 @@ async def _answer(key: str, body: JSON, loaded: Loaded, env: Mapping[str, str]) 
     assert loaded.parsed.config is not None
     config, _ = catalogue.with_windows(loaded.parsed.config, loaded.path)
     clock, found = SystemClock(), settings(config, env)
-    store = open_kept(found, clock, config_path=loaded.path).store
+    try:
+        store = open_kept(found, clock, config_path=loaded.path).store
+    except Refused as exc:
+        text = f"No gateway runs to be asked, and the state it would use cannot be read: {exc.problem.message}."
+        fix = "LLM_ROUTER_STATE_BACKEND=memory in front of this command answers without any state."
+        raise refuse(exc.problem.code, text, fix) from exc
     try:
         deps_handler = _handler(config, env, store)
         rows = cooldown_routes(store, clock) | explain_routes(deps_handler, lambda: config)

@@ -1,6 +1,7 @@
 """`explain` and `cooldowns` answer with a gateway and without one, and send nothing."""
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -100,3 +101,17 @@ def test_with_a_gateway(sourced: Life) -> None:
     assert (data["running"], data["candidates"][0]["candidate"]) == (True, "acme/big")
     rests = sourced.json("cooldowns")["data"]
     assert (rests["running"], rests["cooldowns"]) == (True, [])
+
+
+def test_a_store_that_this_archive_lacks(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.delitem(sys.modules, "llr.state.redis", raising=False)
+    monkeypatch.setenv("LLM_ROUTER_STATE_BACKEND", "redis")
+    for tokens in (("explain", "--model=fast"), ("cooldowns",)):
+        code, body = told(capsys, *tokens)
+        assert (code, body["error"]["code"]) == (2, "no-state-store")
+        assert "the state it would use cannot be read: state backend 'redis'" in body["error"]["message"]
+    monkeypatch.setenv("LLM_ROUTER_STATE_BACKEND", "memory")
+    assert told(capsys, "explain", "--model=fast")[0] == 0, "as the advice says"

@@ -13,7 +13,8 @@ def progress_line(event: Mapping[str, JSON]) -> str:
         case "model-check":
             done = f"{event.get('completedChecks')}/{event.get('totalChecks')}"
             where = f"{event.get('model')} on {event.get('format')} @ {event.get('endpoint')}"
-            why = f" ({event.get('message')})" if event.get("message") and not event.get("confirmed") else ""
+            said = None if event.get("confirmed") else event.get("message") or event.get("status")
+            why = f" ({said})" if said else ""
             return f"[discover] Progress {done} - {where}: {event.get('outcome')}{why}"
         case "rate-limit-wait":
             wait = event.get("waitMs")

@@ -285,5 +285,6 @@ def test_a_failed_check_says_why() -> None:
     }
     refused = {**event, "endpoint": "https://a", "outcome": "auth-error", "message": "bad key", "confirmed": False}
     assert progress_line(refused) == "[discover] Progress 1/2 - m on openai @ https://a: auth-error (bad key)"
+    assert progress_line({**refused, "message": "", "status": 404}).endswith(": auth-error (404)")
     good = {**event, "endpoint": "https://a", "outcome": "ok", "message": "", "confirmed": True}
     assert progress_line(good) == "[discover] Progress 1/2 - m on openai @ https://a: ok"
