@@ -69,20 +69,40 @@ def _merge(old: Doc, entry: Mapping[str, JSON]) -> None:
             for spelling in PROVIDER[name].spellings if name is not None else (key,):
                 old.pop(spelling, None)
         elif name == "models":
-            old["models"] = _merged_models(old, value)
+            if not _says_the_same(old, value):
+                old["models"] = _merged_models(old, value)
         elif name is not None:
             put(old, "provider", name, clone(value))
         else:
             old[key] = clone(value)
 
 
+def _bare(one: JSON) -> bool:
+    """Returns whether a model entry says nothing but its id."""
+    return isinstance(one, str) or (isinstance(one, dict) and set(one) == {"id"})
+
+
+def _says_the_same(old: Doc, value: JSON) -> bool:
+    """Returns whether a model list only names what is there, in its order: then nothing of it is written anew."""
+    listed = value if isinstance(value, list) else [value]
+    names = (model_id(one.value) for one in Cursor(old.get("models")).each())
+    known = list(dict.fromkeys(name for name in names if name is not None))
+    return all(map(_bare, listed)) and [model_id(one) for one in listed] == known
+
+
 def _merged_models(old: Doc, value: JSON) -> list[JSON]:
-    before = {name: one for one in Cursor(old.get("models")).each() if (name := model_id(one.value)) is not None}
+    before: dict[str, Cursor] = {}
+    for item in Cursor(old.get("models")).each():
+        name = model_id(item.value)
+        if name is not None:
+            before.setdefault(name, item)
     merged: list[JSON] = []
     for one in value if isinstance(value, list) else [value]:
         previous = before.pop(model_id(one) or "", None)
         kept = previous.value if previous is not None else None
-        if isinstance(kept, dict):
+        if kept is not None and _bare(one):
+            merged.append(clone(kept))
+        elif isinstance(kept, dict):
             merged.append({**clone_object(kept), **(clone_object(one) if isinstance(one, dict) else {})})
         else:
             merged.append(clone(one))

@@ -15,12 +15,15 @@ class Edit:
     changes: tuple[str, ...] = ()
 
 
-def introduced(before: Parsed, after: Parsed) -> tuple[Issue, ...]:
-    """Returns the errors of `after` that `before` did not have, counted: what was wrong already blocks no edit."""
-    had = Counter(_key(issue) for issue in before.errors)
+def introduced(before: Parsed, after: Parsed, *, renamed: bool = False) -> tuple[Issue, ...]:
+    """Returns the errors of `after` that `before` did not have, counted: what was wrong already blocks no edit.
+
+    After a rename an old error may name the new id, so only its code tells it from others.
+    """
+    had = Counter(_key(issue, renamed) for issue in before.errors)
     fresh = []
     for issue in after.errors:
-        key = _key(issue)
+        key = _key(issue, renamed)
         if had[key] > 0:
             had[key] -= 1
         else:
@@ -28,6 +31,6 @@ def introduced(before: Parsed, after: Parsed) -> tuple[Issue, ...]:
     return tuple(fresh)
 
 
-def _key(issue: Issue) -> tuple[str, str]:
+def _key(issue: Issue, renamed: bool) -> tuple[str, str]:
     # Without list positions: removing one entry moves those behind it, which makes nothing worse.
-    return issue.code, re.sub(r"\[\d+\]", "[]", issue.message)
+    return issue.code, "" if renamed else re.sub(r"\[\d+\]", "[]", issue.message)

@@ -88,7 +88,15 @@ _KNOBS = (
     _ms("ORIGIN_RATE_LIMIT_COOLDOWN_MS", 30_000, "rest after a 429 that names no time"),
     _ms("ORIGIN_BILLING_COOLDOWN_MS", 900_000, "rest after exhausted billing"),
     _ms("ORIGIN_AUTH_COOLDOWN_MS", 600_000, "rest after a refused key"),
-    _ms("ORIGIN_POLICY_COOLDOWN_MS", 120_000, "rest after a policy block"),
+    Knob(
+        "LLM_ROUTER_ORIGIN_POLICY_COOLDOWN_MS",
+        "int, ms",
+        "120000",
+        "rest after a policy block: nothing rests, the next prompt may pass",
+        0,
+        config=True,
+        used=False,
+    ),
     Knob(
         "LLM_ROUTER_ALLOW_POLICY_FALLBACK", "bool", "false", "a policy block moves to the next candidate", config=True
     ),

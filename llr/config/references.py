@@ -70,7 +70,7 @@ class _Walk:
                     kept.extend([] if found is None else [found])
                 elif not isinstance(one, dict) or self.member(one, keys, where):
                     kept.append(one)
-            entry[name] = kept
+            entry[name] = kept if isinstance(value, list) or not kept else kept[0]
             return
 
 
@@ -245,10 +245,13 @@ def _settle(entry: Doc, kind: str, name: str, value: str | None) -> None:
 
 
 def rewrite_selectors(entry: Doc, rewrite: Callable[[str], str | None], owner: str) -> list[str]:
-    """Applies `rewrite` to the model ids in a provider's buckets, in place; returns one line per change."""
+    """Applies `rewrite` to the model ids in a provider's buckets, in place; returns one line per change.
+
+    A bucket that loses its last model goes: it limits nothing any more.
+    """
     changes = []
     limits = get(entry, "provider", "rateLimits")
-    for bucket in limits if isinstance(limits, list) else ():
+    for bucket in list(limits) if isinstance(limits, list) else ():
         if not isinstance(bucket, dict):
             continue
         value = get(bucket, "bucket", "models")
@@ -264,5 +267,8 @@ def rewrite_selectors(entry: Doc, rewrite: Callable[[str], str | None], owner: s
             )
             kept.extend([] if found is None else [found])
         if kept != listed:
-            put(bucket, "bucket", "models", kept)
+            put(bucket, "bucket", "models", kept if isinstance(value, list) or not kept else kept[0])
+        if listed and not kept and isinstance(limits, list):
+            limits[:] = [one for one in limits if one is not bucket]
+            changes.append(f"rate limits of {owner}: a bucket without models removed")
     return changes

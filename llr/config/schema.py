@@ -279,7 +279,6 @@ class Settings:
     rate_limit_cooldown_s: float = 30.0
     billing_cooldown_s: float = 900.0
     auth_cooldown_s: float = 600.0
-    policy_cooldown_s: float = 120.0
     allow_policy_fallback: bool = False
     circuit_failures: int = 2
     circuit_cooldown_s: float = 30.0

@@ -39,7 +39,6 @@ def settings(config: Config | None, env: Mapping[str, str]) -> Settings:
         rate_limit_cooldown_s=read.seconds("ORIGIN_RATE_LIMIT_COOLDOWN_MS", defaults.rate_limit_cooldown_s),
         billing_cooldown_s=read.seconds("ORIGIN_BILLING_COOLDOWN_MS", defaults.billing_cooldown_s),
         auth_cooldown_s=read.seconds("ORIGIN_AUTH_COOLDOWN_MS", defaults.auth_cooldown_s),
-        policy_cooldown_s=read.seconds("ORIGIN_POLICY_COOLDOWN_MS", defaults.policy_cooldown_s),
         allow_policy_fallback=read.boolean("ALLOW_POLICY_FALLBACK", defaults.allow_policy_fallback),
         circuit_failures=_or(read.integer("FALLBACK_CIRCUIT_FAILURES"), defaults.circuit_failures),
         circuit_cooldown_s=read.seconds("FALLBACK_CIRCUIT_COOLDOWN_MS", defaults.circuit_cooldown_s),

@@ -108,9 +108,9 @@ def load(
     if document.blank or before >= CURRENT_VERSION:
         parsed = _with_duplicates(parse_config(doc, environ), document.duplicates)
         return Loaded(file, doc, parsed, etag(data), exists=True, before_version=before)
-    return _migrated(
-        Loaded(file, doc, Parsed(None, ()), etag(data), True, before_version=before), environ, persist, disk
-    )
+    old = Loaded(file, doc, Parsed(None, ()), etag(data), True, before_version=before)
+    found = _migrated(old, environ, persist, disk)
+    return replace(found, parsed=_with_duplicates(found.parsed, document.duplicates))
 
 
 def _migrated(old: Loaded, env: Mapping[str, str], persist: bool, disk: Disk) -> Loaded:

@@ -29,13 +29,15 @@ SAVE_PARAMS: tuple[Param, ...] = (
 class Change:
     """What `apply` makes: the new document, one line per thing that changed, and facts for the report.
 
-    `tolerated` are issue codes that may be introduced all the same, None for all.
+    `tolerated` are issue codes that may be introduced all the same, None for all. `renamed` says that old errors may
+    name something by its new id now.
     """
 
     doc: Doc
     changes: tuple[str, ...] = ()
     facts: Facts | None = None
     tolerated: frozenset[str] | None = frozenset()
+    renamed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

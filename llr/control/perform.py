@@ -107,6 +107,8 @@ def _edit(operation: Operation, work: Editing, call: Call) -> Outcome:
     if work.gather is not None:
         facts = now(work.gather(call, upgrade(loaded.doc)))
     edit = _Edit(work, call, facts)
+    # Saving keeps the last of such values only, so whoever saves has to hear of it.
+    twice = tuple(line(issue) for issue in loaded.parsed.issues if issue.code == "duplicate-key")
     wanted = call.args.text("if_match")
     if call.args.flag("dry_run"):
         if wanted is not None and wanted != loaded.etag:
@@ -116,10 +118,10 @@ def _edit(operation: Operation, work: Editing, call: Call) -> Outcome:
         from llr.control.diff import masked_diff
 
         diff = masked_diff(configfile.read_doc(loaded.path), new, loaded.path)
-        return _finished(work, edit.done(loaded.path, dry_run=True), loaded.etag, diff)
+        return _finished(work, edit.done(loaded.path, dry_run=True), (loaded.etag, diff), twice)
     tag = configfile.edit(call.config_path, edit.apply, if_match=wanted)
     done = edit.done(loaded.path, dry_run=False)
-    return with_tools(_finished(work, done, tag, None), _followed(operation.name, done, edit))
+    return with_tools(_finished(work, done, (tag, None), twice), _followed(operation.name, done, edit))
 
 
 def _followed(name: str, done: Done, edit: _Edit) -> list[str]:
@@ -142,9 +144,10 @@ def with_tools(outcome: Outcome, lines: list[str]) -> Outcome:
     return replace(outcome, text="\n".join([outcome.text, *(f"- {line}" for line in lines)]))
 
 
-def _finished(work: Editing, done: Done, etag: str, diff: str | None) -> Outcome:
-    outcome = work.report(done)
-    warnings = _new_warnings(done.before, done.after)
+def _finished(work: Editing, done: Done, file: tuple[str, str | None], twice: tuple[str, ...]) -> Outcome:
+    """Returns the report with what every saving operation tells; `file` is its tag and, of a dry run, the diff."""
+    outcome, (etag, diff) = work.report(done), file
+    warnings = (*twice, *_new_warnings(done.before, done.after))
     changes: list[JSON] = list(done.changes) if done.changed else []
     shared: dict[str, JSON] = {
         "configFile": done.path,
@@ -174,7 +177,7 @@ def _new_warnings(before: Parsed, after: Parsed) -> tuple[str, ...]:
 def _refuse_new_errors(before: Parsed, after: Parsed, made: Change) -> None:
     if made.tolerated is None:
         return
-    fresh = [issue for issue in introduced(before, after) if issue.code not in made.tolerated]
+    fresh = [issue for issue in introduced(before, after, renamed=made.renamed) if issue.code not in made.tolerated]
     if not fresh:
         return
     listed = "\n".join(f"- {line(issue)}" for issue in fresh)

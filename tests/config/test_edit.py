@@ -138,6 +138,16 @@ def test_a_merge_keeps_what_it_does_not_name() -> None:
     assert made["modelAliases"] == BASE["modelAliases"]
 
 
+def test_a_merge_that_names_the_same_models_writes_none_anew() -> None:
+    doc = base()
+    odd: Any = ["a", {"name": "b", "x": 1}, {"id": "off", "enabled": False}, {"broken": True}, "a"]
+    doc["providers"][0]["models"] = copy.deepcopy(odd)
+    same: Any = [{"id": "a"}, {"id": "b"}, {"id": "off"}]
+    assert done(upsert_provider(doc, {"id": "acme", "models": same}))["providers"][0]["models"] == odd
+    more = done(upsert_provider(doc, {"id": "acme", "models": [*same, {"id": "c"}]}))["providers"][0]["models"]
+    assert more == [*odd[:3], {"id": "c"}]
+
+
 def test_a_merge_states_what_the_new_model_states() -> None:
     new: Any = {"id": "n", "contextWindow": 9, "fallbackModels": []}
     made = done(upsert_provider(base(), {"id": "acme", "models": [new]}))
@@ -242,6 +252,15 @@ def test_removing_a_model_by_alias_takes_selectors_and_references_along() -> Non
     assert errors(found) == []
 
 
+def test_a_limit_of_nothing_but_the_removed_model_goes_with_it() -> None:
+    doc = base()
+    doc["providers"][0]["rateLimits"][0]["models"] = "m"
+    made = remove_model(doc, "acme", "m")
+    assert done(made)["providers"][0]["rateLimits"] == BASE["providers"][0]["rateLimits"][1:]
+    assert "rate limits of acme: a bucket without models removed" in made.changes
+    assert errors(done(made)) == []
+
+
 def test_removing_an_alias() -> None:
     made = remove_alias(base(), "fast")
     found = done(made)
@@ -292,7 +311,7 @@ def test_renaming_a_provider_known_only_by_name_writes_its_id() -> None:
     doc: Any = {"providers": [{"name": "My AI", "models": ["m"]}], "modelAliases": {"a": {"targets": "my-ai/m"}}}
     found = done(rename_provider(doc, "my-ai", "own"))
     assert list(found["providers"][0]) == ["id", "name", "models"]
-    assert found["modelAliases"]["a"]["targets"] == ["own/m"]
+    assert found["modelAliases"]["a"]["targets"] == "own/m"
 
 
 def test_a_renamed_subscription_keeps_its_tokens() -> None:
@@ -342,7 +361,7 @@ def test_references_in_older_and_map_forms_are_followed() -> None:
     }
     renamed = done(rename_alias(done(rename_provider(doc, "a", "z")), "x", "w"))
     assert renamed["model-aliases"] == {
-        "w": {"id": "w", "targets": ["z/m"], "fallbacks": [7, {"route": "z/m"}]},
+        "w": {"id": "w", "targets": "z/m", "fallbacks": [7, {"route": "z/m"}]},
         "odd": 1,
     }
     assert renamed["ampcode"] == {
@@ -568,6 +587,20 @@ def test_only_errors_that_the_edit_adds_block_it() -> None:
     assert [issue.message for issue in introduced(before, after)] == [
         "alias fast targets[1] references unknown model acme/other"
     ]
+
+
+def test_an_old_error_that_names_the_new_id_is_no_new_one() -> None:
+    stale = base()
+    stale["modelAliases"]["fast"] |= {"strategy": "dice", "targets": ["acme/stale"]}
+    before = parse_config(stale, {})
+    for made in (rename_alias(stale, "fast", "quick"), rename_provider(stale, "acme", "a2")):
+        after = parse_config(done(made), {})
+        assert introduced(before, after, renamed=True) == ()
+        assert introduced(before, after) != ()
+    worse = parse_config(
+        done(rename_alias({**stale, "modelAliases": {**stale["modelAliases"], "/": {}}}, "fast", "q")), {}
+    )
+    assert [issue.code for issue in introduced(before, worse, renamed=True)] == ["alias-id"]
 
 
 def test_an_old_error_that_moves_up_a_list_is_no_new_one() -> None:

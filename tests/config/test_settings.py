@@ -40,7 +40,6 @@ CASES: list[tuple[str, str, str, Any]] = [
     ("ORIGIN_RATE_LIMIT_COOLDOWN_MS", "1000", "rate_limit_cooldown_s", 1.0),
     ("ORIGIN_BILLING_COOLDOWN_MS", "1000", "billing_cooldown_s", 1.0),
     ("ORIGIN_AUTH_COOLDOWN_MS", "1000", "auth_cooldown_s", 1.0),
-    ("ORIGIN_POLICY_COOLDOWN_MS", "1000", "policy_cooldown_s", 1.0),
     ("ALLOW_POLICY_FALLBACK", "Yes", "allow_policy_fallback", True),
     ("ALLOW_POLICY_FALLBACK", "maybe", "allow_policy_fallback", False),
     ("FALLBACK_CIRCUIT_FAILURES", "0", "circuit_failures", 0),

@@ -172,3 +172,31 @@ def test_a_migration_keeps_the_old_bytes_unless_told_not_to(desk: Desk, flags: t
     kept = [path for path in desk.file.parent.iterdir() if ".bak." in path.name]
     assert [path.read_bytes() for path in kept] == [old] * count
     assert data["backupFile"] == (str(kept[0]) if kept else None)
+
+
+def test_renaming_goes_on_beside_old_errors(desk: Desk) -> None:
+    stale = doc()
+    stale["modelAliases"]["fast"] |= {"strategy": "dice", "targets": ["acme/gone", "acme/big"]}
+    desk.put(stale)
+    assert desk.run("rename-model-alias", "--alias-id=fast", "--new-id=quick")[0] == 0
+    assert desk.run("rename-provider", "--provider-id=acme", "--new-id=a2")[0] == 0
+    assert alias(desk.doc, "quick")["targets"] == ["a2/gone", "a2/big"]
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_who_saves_hears_of_keys_that_are_written_twice(desk: Desk, version: int) -> None:
+    text = json.dumps({"version": version, **{key: item for key, item in doc().items() if key != "version"}})
+    desk.file.write_text(text[:-1] + ', "note": 1, "note": 2}')
+    said = "the key note is written twice in one object, the last one counts"
+    assert said in desk.run("validate")[1]
+    assert said in desk.run("set-master-key", "--master-key=gw_my-own-key-0123456789", "--dry-run", "--json")[1]
+    assert said in desk.run("set-master-key", "--master-key=gw_my-own-key-0123456789")[1]
+    assert desk.doc["note"] == 2
+    assert said not in desk.run("set-master-key", "--master-key=gw_my-own-key-9876543210")[1]
+
+
+def test_an_ollama_is_changed_without_an_address_or_a_key(desk: Desk) -> None:
+    desk.put({**doc(), "providers": [*doc()["providers"], {"id": "local", "type": "ollama", "models": ["qwen3"]}]})
+    assert desk.run("upsert-provider", "--provider-id=local", "--name=Local", "--skip-probe")[0] == 0
+    assert provider(desk.doc, "local")["name"] == "Local"
+    assert "baseUrl" not in provider(desk.doc, "local")

@@ -212,7 +212,7 @@ GOOD: dict[str, Good] = {
     "provider-models-add": Good(
         ("upsert-provider", "--provider-id=beta", "--models-add=two@v1", "--skip-probe"),
         (),
-        lambda d: [one["id"] for one in provider(d, "beta")["models"]] == ["one", "two@v1"],
+        lambda d: provider(d, "beta")["models"] == ["one", {"id": "two@v1"}],
     ),
     "provider-models-remove": Good(
         ("upsert-provider", "--provider-id=acme", "--models-remove=small"),

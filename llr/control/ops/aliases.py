@@ -123,7 +123,7 @@ def _remove_confirm(_doc: Doc, args: Args) -> tuple[str, bool]:
 def _rename(doc: Doc, args: Args, _facts: Facts) -> Change:
     old, new = required(args, "alias_id", "new_id")
     made = rename_alias(doc, old, new)
-    return Change(made.doc, made.changes)
+    return Change(made.doc, made.changes, renamed=True)
 
 
 def _rename_report(done: Done) -> Outcome:

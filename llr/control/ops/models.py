@@ -52,7 +52,7 @@ def _rename(doc: Doc, args: Args, _facts: Facts) -> Change:
     owner, old, new = required(args, "provider_id", "model", "new_id")
     own = model(doc, owner, old)[2]
     made = rename_model(doc, owner, old, new)
-    return Change(made.doc, made.changes, {"model": own})
+    return Change(made.doc, made.changes, {"model": own}, renamed=True)
 
 
 def renamed(done: Done, what: str, old: str, new: str) -> Outcome:

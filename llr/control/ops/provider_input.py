@@ -248,11 +248,13 @@ def _ids(args: Args, name: str) -> list[str]:
 
 def _refuse_incomplete(args: Args, entry: Doc, given: Doc, models: list[JSON]) -> None:
     endpoints = _endpoints(given)
-    has_endpoint = bool(endpoints or get(entry, "provider", "baseUrl") or get(entry, "provider", "baseUrlByFormat"))
+    # An Ollama is at its usual address and asks for no key unless the entry says otherwise.
+    ollama = entry.get("type") == "ollama"
+    has_endpoint = bool(endpoints) or endpoints_known(entry) or ollama
     auth = given.get("auth") or get(entry, "provider", "auth")
     keyless = isinstance(auth, dict) and auth.get("type") == "none"
     stored = get(entry, "provider", "apiKey") or get(entry, "provider", "apiKeyEnv")
-    has_key = bool(given.get("apiKey") or given.get("apiKeyEnv") or stored or keyless)
+    has_key = bool(given.get("apiKey") or given.get("apiKeyEnv") or stored or keyless or ollama)
     typed = " ".join(filter(None, (args.text("endpoints"), *(args.text(flag) for _, flag in BASE_URLS))))
     wrong = [one for one in endpoints if not url(one)]
     if wrong or (typed.strip() and not endpoints) or (args.text("base_url") and not given.get("baseUrl")):

@@ -152,7 +152,7 @@ def _remove_confirm(_doc: Doc, args: Args) -> tuple[str, bool]:
 def _rename(doc: Doc, args: Args, _facts: Facts) -> Change:
     old, new = required(args, "provider_id", "new_id")
     made = rename_provider(doc, old, new)
-    return Change(made.doc, made.changes)
+    return Change(made.doc, made.changes, renamed=True)
 
 
 def _rename_report(done: Done) -> Outcome:
