@@ -37,6 +37,8 @@ _EXPOSED = b", ".join(
         b"x-ratelimit-reset-tokens",
         b"anthropic-ratelimit-requests-remaining",
         b"anthropic-ratelimit-tokens-remaining",
+        b"anthropic-ratelimit-requests-reset",
+        b"anthropic-ratelimit-tokens-reset",
         *(
             b"x-llm-router-" + name
             for name in (

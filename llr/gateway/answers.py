@@ -17,11 +17,19 @@ from llr.gateway.debug import debug_headers
 from llr.gateway.deps import Deps
 from llr.gateway.exchange import Committed, Exchange, Refused
 from llr.gateway.history import final_response, remember
+from llr.gateway.limitfields import told_by
 from llr.gateway.observe import Finished, ignore
 from llr.gateway.peers import calibrate
 from llr.gateway.pings import SILENCE_S, Pinger
 from llr.gateway.relay import EventBody, RawBody
-from llr.gateway.respond import STREAM_HEADERS, fault_response, relayed_headers, translated_headers, with_request_id
+from llr.gateway.respond import (
+    STREAM_HEADERS,
+    add_told,
+    fault_response,
+    relayed_headers,
+    translated_headers,
+    with_request_id,
+)
 from llr.gateway.stored import note_issuer, note_stream
 from llr.gateway.usage import input_tokens_of, tokens_of, usage_of_answer, usage_of_stream
 from llr.ir.events import Usage
@@ -209,7 +217,7 @@ async def _shown(result: Committed | Refused, books: Books) -> Response:
     if native:
         fields = relayed_headers(found.headers, stream=call.stream)
     else:
-        fields = translated_headers(found.headers, call.client, stream=call.stream)
+        fields = translated_headers(found.headers, call.client, stream=call.stream, now=books.deps.clock.now())
     with_request_id(fields, call.id, call.client)
     if books.exchange.debug:
         fields += debug_headers(call, books.exchange, result)
@@ -240,6 +248,8 @@ async def _refused(result: Refused, books: Books) -> Response:
     call, verbatim = books.call, result.verbatim
     if verbatim is None:
         response = fault_response(result.fault, call.client, call.context())
+        if result.headers is not None:
+            add_told(response, told_by(result.headers, call.client, books.deps.clock.now()))
     else:
         fields = relayed_headers(verbatim.headers, stream=False)
         response = Response(verbatim.status, with_request_id(fields, call.id, call.client), verbatim.body)

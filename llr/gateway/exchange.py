@@ -66,10 +66,14 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """No answer: the fault to show, and the upstream's own words where the client's format is the upstream's."""
+    """No answer: the fault to show, and the upstream's own words where the client's format is the upstream's.
+
+    `headers` are the upstream's where the fault is told in ours.
+    """
 
     fault: Fault
     verbatim: Verbatim | None = None
+    headers: Headers | None = None
 
 
 @dataclass(slots=True)
@@ -316,7 +320,7 @@ class Exchange:
         as_event = fault.kind is ErrorKind.CONTEXT_OVERFLOW and self._call.codex and self._call.stream
         foreign = not convert.is_native(self._call, shown.candidate) and shown.failure.status != 200
         if verbatim is None or as_event or foreign:
-            return Refused(fault)
+            return Refused(fault, headers=shown.failure.headers)
         return Refused(fault, verbatim)
 
     def _worded(self, tried: Tried) -> Fault:

@@ -1,12 +1,12 @@
 """Answers on their way out: which fields of the upstream a client may see, and errors in its own words."""
 
-from collections.abc import Mapping
 from functools import lru_cache
 
 from llr.base.errors import Fault
 from llr.base.names import FormatId
 from llr.formats.base import FaultContext
 from llr.formats.table import FORMATS
+from llr.gateway.limitfields import told_by
 from llr.wire.http import HOP_BY_HOP, Headers, RawHeaders, Response
 
 JSON_HEADERS: RawHeaders = [
@@ -42,8 +42,7 @@ _DROPPED = HOP_BY_HOP | {
 _DROPPED_PREFIXES = (b"cf-", b"access-control-", b"x-llm-router-")
 _OWN_STREAM = frozenset(name for name, _ in STREAM_HEADERS)
 # What a translated answer keeps.
-_KEPT = frozenset((b"retry-after", b"retry-after-ms", b"x-should-retry", b"request-id", b"x-request-id"))
-_KEPT_PREFIXES = (b"anthropic-ratelimit-", b"x-ratelimit-")
+_KEPT = frozenset((b"retry-after", b"retry-after-ms", b"x-should-retry"))
 
 
 def relayed_headers(upstream: Headers, *, stream: bool) -> RawHeaders:
@@ -64,33 +63,11 @@ def _may_pass(name: bytes) -> bool:
     return name not in _DROPPED and not name.startswith(_DROPPED_PREFIXES)
 
 
-_FAMILIES = {
-    b"anthropic-ratelimit-requests-limit": b"x-ratelimit-limit-requests",
-    b"anthropic-ratelimit-requests-remaining": b"x-ratelimit-remaining-requests",
-    b"anthropic-ratelimit-tokens-limit": b"x-ratelimit-limit-tokens",
-    b"anthropic-ratelimit-tokens-remaining": b"x-ratelimit-remaining-tokens",
-}
-_TO_OPENAI = _FAMILIES
-_TO_MESSAGES = {openai: messages for messages, openai in _FAMILIES.items()}
-# Vendors write the instants of resets each in their own way; counts are the same everywhere.
-_RENAMED: Mapping[FormatId, Mapping[bytes, bytes]] = {
-    FormatId.MESSAGES: _TO_MESSAGES,
-    FormatId.CHAT: _TO_OPENAI,
-    FormatId.COMPLETIONS: _TO_OPENAI,
-    FormatId.RESPONSES: _TO_OPENAI,
-}
-
-
-def translated_headers(upstream: Headers, client: FormatId, *, stream: bool) -> RawHeaders:
-    """Returns the fields of an answer that was translated: our own, request ids, and what the vendor said of limits.
-
-    Limits are said under the vendor's names and under those the client's SDK reads.
-    """
-    kept = [field for field in upstream.raw if field[0] in _KEPT or field[0].startswith(_KEPT_PREFIXES)]
-    names = _RENAMED.get(client, {})
-    renamed = [(names[name], value) for name, value in kept if name in names and names[name] not in upstream]
+def translated_headers(upstream: Headers, client: FormatId, *, stream: bool, now: float) -> RawHeaders:
+    """Returns the fields of an answer that was translated: our own, request ids, and what the vendor said of limits."""
+    kept = [field for field in upstream.raw if field[0] in _KEPT]
     own = STREAM_HEADERS if stream else JSON_HEADERS
-    return [*own, *kept, *renamed]
+    return [*own, *kept, *told_by(upstream, client, now)]
 
 
 def with_request_id(fields: RawHeaders, request_id: str, client: FormatId | None) -> RawHeaders:
@@ -99,6 +76,12 @@ def with_request_id(fields: RawHeaders, request_id: str, client: FormatId | None
     if name not in dict(fields):
         fields.append((name, request_id.encode("latin-1", "replace")))
     return fields
+
+
+def add_told(response: Response, told: RawHeaders) -> None:
+    """Adds what the vendor said of a failure that is told in our words. Its request id goes before ours."""
+    names = {name for name, _ in told}
+    response.headers[:] = [field for field in response.headers if field[0] not in names] + told
 
 
 def fault_response(fault: Fault, client: FormatId, context: FaultContext, *, close: bool = False) -> Response:

@@ -8,7 +8,7 @@ import pytest
 
 from llr.testing import HANG, Playbook, Reply, json_reply, make_request, settle, sse_reply
 from llr.wire.http import Request
-from tests.gateway.samples import CHAT, MESSAGES, SAMPLES, Sample, doc_for
+from tests.gateway.samples import CHAT, MESSAGES, RESPONSES, SAMPLES, Sample, doc_for
 
 KEPT = {
     "x-ratelimit-remaining-requests": "7",
@@ -71,6 +71,50 @@ async def test_fields_of_translated_answers() -> None:
     play.upstream("a.test").answers(json_reply(CHAT.answer, x_ratelimit_remaining_tokens="5"))
     heard = await play.ask("POST", MESSAGES.path, MESSAGES.body("any"), MESSAGES.headers)
     assert heard.headers.text(b"anthropic-ratelimit-tokens-remaining") == "5"
+
+
+TO_OPENAI = [
+    ("2026-02-28T15:43:37Z", "1m0s"),
+    ("2026-02-28T16:42:39.5Z", "1h0m2.5s"),
+    ("2026-02-28T15:42:37.120Z", "120ms"),
+    ("2026-02-28T15:00:00Z", ""),
+    ("soon", ""),
+]
+TO_MESSAGES = [("6m0s", "2026-02-28T15:48:37Z"), ("120ms", "2026-02-28T15:42:38Z"), ("59.6s", "2026-02-28T15:43:37Z")]
+
+
+@pytest.mark.parametrize("status", [200, 429])
+@pytest.mark.parametrize(("said", "told"), TO_OPENAI)
+async def test_resets_are_durations_for_openai_clients(said: str, told: str, status: int) -> None:
+    play = Playbook(doc_for(MESSAGES, "a"))
+    body = MESSAGES.answer if status == 200 else MESSAGES.http_error
+    fields = {"anthropic_ratelimit_tokens_reset": said, "anthropic_ratelimit_requests_remaining": "7"}
+    play.upstream("a.test").answers(json_reply(body, status, request_id="up-1", **fields))
+    heard = await play.ask("POST", CHAT.path, CHAT.body("any"))
+    assert heard.status == status
+    assert heard.headers.text(b"x-ratelimit-reset-tokens") == told
+    assert heard.headers.text(b"anthropic-ratelimit-tokens-reset") == said
+    assert heard.headers.text(b"x-ratelimit-remaining-requests") == "7"
+    assert (heard.headers.text(b"request-id"), heard.headers.text(b"x-request-id")) == ("up-1", "req_1")
+
+
+@pytest.mark.parametrize("status", [200, 429])
+@pytest.mark.parametrize(("said", "told"), TO_MESSAGES)
+async def test_resets_are_instants_for_messages_clients(said: str, told: str, status: int) -> None:
+    play = Playbook(doc_for(CHAT, "a"))
+    body = CHAT.answer if status == 200 else CHAT.http_error
+    play.upstream("a.test").answers(json_reply(body, status, x_ratelimit_reset_requests=said, x_request_id="up-1"))
+    heard = await play.ask("POST", MESSAGES.path, MESSAGES.body("any"), MESSAGES.headers)
+    assert heard.headers.text(b"anthropic-ratelimit-requests-reset") == told
+    assert heard.headers.text(b"x-ratelimit-reset-requests") == said
+    assert (heard.headers.text(b"x-request-id"), heard.headers.text(b"request-id")) == ("up-1", "req_1")
+
+
+async def test_the_vendors_request_id_comes_with_its_refusal() -> None:
+    play = Playbook(doc_for(CHAT, "a"))
+    play.upstream("a.test").answers(json_reply(CHAT.http_error, 500, x_request_id="up-1"))
+    heard = await play.ask("POST", RESPONSES.path, RESPONSES.body("any"))
+    assert [value for name, value in heard.headers.raw if name == b"x-request-id"] == [b"up-1"]
 
 
 class Fresh:
