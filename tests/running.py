@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,14 @@ STARTED = re.compile(r"started on (http://\S+)")
 def environment(home: Path) -> dict[str, str]:
     keep = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH") if name in os.environ}
     return keep | {"HOME": str(home), "LLM_ROUTER_PORT": "0", "OPENAI_API_KEY": "set", "ANTHROPIC_API_KEY": "set"}
+
+
+def free_port() -> int:
+    """Returns a port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @contextmanager

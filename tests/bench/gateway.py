@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.running import free_port
+
 REDIS = shutil.which("redis-server") or ""
 
 
@@ -32,14 +34,6 @@ class Gateway:
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
-
-
-def free_port() -> int:
-    """Returns a port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def config(upstream_port: int, ca_file: str = "") -> dict[str, Any]:

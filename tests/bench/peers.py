@@ -13,6 +13,7 @@ from typing import Any
 from tests.bench import bodies, gateway
 from tests.bench.procs import Proc, rss_mb
 from tests.bench.table import Row
+from tests.running import free_port
 
 # The reference router listens here whatever it is told.
 REFERENCE_PORT = 8376
@@ -37,7 +38,7 @@ def _litellm(home: Path, upstream_port: int) -> Peer | None:
     program = shutil.which("litellm")
     if program is None:
         return None
-    port = gateway.free_port()
+    port = free_port()
     base = f"http://127.0.0.1:{upstream_port}/plain/v1"
     params = {"model": "openai/m", "api_base": base, "api_key": "bench"}
     path = home / "litellm.yaml"  # every JSON text is YAML

@@ -1,7 +1,6 @@
 """Marked secrets in every place that may hold one, and every command of the built archive: none of them is shown."""
 
 import json
-import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.cli.life import Life
+from tests.running import free_port
 
 MARK = "CANARY"
 ENVELOPE = {"ok", "exitCode", "operation", "data"}
@@ -73,10 +73,7 @@ def config(port: int) -> dict[str, Any]:
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        number: int = sock.getsockname()[1]
-    return number
+    return free_port()
 
 
 @pytest.fixture

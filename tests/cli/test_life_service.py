@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import stat
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import pytest
 
 from llr.daemon import process
 from tests.cli.life import Life
+from tests.running import free_port
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a stand-in for systemctl")
 
@@ -125,13 +125,6 @@ def test_install_start_stop_uninstall(served: Life) -> None:
     assert "stop llm-router.service" in calls(served)
     assert served.json("config", "startup-uninstall", "--yes")["ok"]
     assert not unit(served).exists()
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-    return port
 
 
 def test_a_manual_gateway_gives_way_to_the_service(served: Life) -> None:

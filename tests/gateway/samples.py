@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from llr.testing import Heard
+from llr.testing import Heard, Playbook
 
 ANTHROPIC = {"anthropic-version": "2023-06-01"}
 
@@ -267,3 +267,9 @@ def error_message(sample: Sample, heard: Heard) -> str:
     if sample.name == "messages":
         assert heard.json["type"] == "error"
     return str(error["message"])
+
+
+async def ask(play: Playbook, client: Sample, *, stream: bool = False, **headers: str) -> Heard:
+    """Returns what the client hears on asking for the model `any`; names of headers with _ for -."""
+    fields = {**client.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return await play.ask("POST", client.target("any", stream=stream), client.body("any", stream=stream), fields)

@@ -9,14 +9,9 @@ import pytest
 from llr.config.schema import Settings
 from llr.routing.outcome import Commit, GiveUp, Next
 from llr.testing import HANG, Heard, Playbook, Reply, Wait, json_reply, refused, reset, sse_reply
-from tests.gateway.samples import CHAT, MESSAGES, RESPONSES, SAMPLES, Sample, doc_for, error_message, event
+from tests.gateway.samples import CHAT, MESSAGES, RESPONSES, SAMPLES, Sample, ask, doc_for, error_message, event
 
 each_format = pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
-
-
-async def ask(play: Playbook, sample: Sample, *, stream: bool = False, **headers: str) -> Heard:
-    fields = {**sample.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return await play.ask("POST", sample.target("any", stream=stream), sample.body("any", stream=stream), fields)
 
 
 def idle(play: Playbook) -> bool:

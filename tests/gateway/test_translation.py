@@ -6,8 +6,19 @@ from typing import Any
 import pytest
 
 from llr.formats.table import FORMATS
-from llr.testing import Heard, Playbook, Reply, Wait, json_reply, refused, reset, sse_reply
-from tests.gateway.samples import ANTHROPIC, CHAT, COMPLETIONS, GEMINI, MESSAGES, RESPONSES, SAMPLES, Sample, doc_for
+from llr.testing import Playbook, Reply, Wait, json_reply, refused, reset, sse_reply
+from tests.gateway.samples import (
+    ANTHROPIC,
+    CHAT,
+    COMPLETIONS,
+    GEMINI,
+    MESSAGES,
+    RESPONSES,
+    SAMPLES,
+    Sample,
+    ask,
+    doc_for,
+)
 
 BUILT = {str(one).split("-")[-1] for one in FORMATS}
 CLIENTS = [sample for sample in SAMPLES if sample.name in BUILT]
@@ -27,11 +38,6 @@ def doc(upstream: Sample, *hosts: str, **more: Any) -> dict[str, Any]:
     for provider in made["providers"]:
         provider.update({"format": wires.get(upstream.name, upstream.provider)}, **more)
     return made
-
-
-async def ask(play: Playbook, client: Sample, *, stream: bool = False, **headers: str) -> Heard:
-    fields = {**client.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return await play.ask("POST", client.target("any", stream=stream), client.body("any", stream=stream), fields)
 
 
 def text_of(client: Sample, body: Any) -> str:

@@ -14,14 +14,8 @@ from llr.state.memory import MemoryStore
 from llr.state.resilient import Resilient
 from llr.state.sqlite import SqliteStore
 from llr.state.store import Store
+from tests.running import free_port
 from tests.state.conformance import Check, every_check
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager
