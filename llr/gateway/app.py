@@ -85,10 +85,10 @@ class Gateway:
         client: FormatId | None = None
         try:
             fault = door_fault(live.access, request, self._deps.bound_hosts)
+            if request.method == "OPTIONS":
+                return self._preflight(request, live, fault)
             if fault is not None:
                 raise GatewayError(fault)
-            if request.method == "OPTIONS":
-                return self._preflight(request, live)
             match = find(request.method, path)
             client = match.row.client if match is not None else None
             self._check_key(request, match, live)
@@ -110,7 +110,9 @@ class Gateway:
             response.headers.append((b"www-authenticate", b"Bearer"))
         return response
 
-    def _preflight(self, request: Request, live: Live) -> Response:
+    def _preflight(self, request: Request, live: Live, fault: Fault | None) -> Response:
+        if fault is not None:
+            return Response(fault.http_status, [], b"")
         return _with_cors(Response(204, preflight_headers(request.headers), b""), request, live)
 
     def _check_key(self, request: Request, match: Match | None, live: Live) -> None:

@@ -18,7 +18,7 @@ PATIENCE_S = 15.0
 CASES = (
     *("exact", "odd", "error", "page", "key", "gzip", "deflate", "br", "zstd", "unsaid", "overflow", "done", "cut"),
     *("refused", "reset", "limited", "broken", "hang", "garbage", "html", "packed-error", "event-1", "event-2"),
-    *("event-5", "leave", "leave-stream", "one", "paced", "redirect", "smuggle", "fine"),
+    *("nan", "event-5", "leave", "leave-stream", "one", "paced", "redirect", "smuggle", "fine"),
 )
 CLOSE = b"connection: close\r\n"
 
@@ -172,6 +172,16 @@ def test_fields_keep_their_order_and_the_vendors_own_are_dropped(rig: Rig) -> No
     ]
     assert b"set-cookie" not in names
     assert b"server" not in names
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_number_that_only_python_writes_is_handed_through(rig: Rig, stream: bool) -> None:
+    choice = b'{"index":0,"%b":{"content":"w"},"logprobs":{"content":[{"token":"w","logprob":-Infinity}]}%b}'
+    chunk = b'data: {"choices":[%b]}\n\n' % (choice % (b"delta", b',"finish_reason":"stop"'))
+    body = b'{"choices":[%b],"x":NaN}' % (choice % (b"message", b""))
+    rig.vendor.scripts["nan"] = [events(chunk, b"data: [DONE]\n\n") if stream else answer(200, body)]
+    said = chunk + b"data: [DONE]\n\n" if stream else body
+    assert ask(rig, "c/nan", stream=stream)[::2] == (200, said)
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 418, 422, 429, 500, 503, 529])

@@ -29,7 +29,8 @@ CLIENTS = {
 UPSTREAMS = (MESSAGES, CHAT, RESPONSES, GEMINI)
 # What stands in the place of something else: every type, the edges of numbers, text that is no Unicode.
 ODD: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1.5, 1e308, 10**30, float("nan"), float("-inf"), "", " ", "x", "\ud800", "data:image/png;base64,", "data:,",
+    float("nan"), float("-inf"),
+    None, True, False, 0, -1, 1.5, 1e308, 10**30, "", " ", "x", "\ud800", "data:image/png;base64,", "data:,",
     "llr1.e30.AA", [], [None], [[]], {}, {"type": None}, {"type": "text"}, {"text": 1}, {"": ""}, {"type": ["x"]},
     {"role": {}}, {"content": 3}, [1, "a", {"type": "text", "text": None}], "{\"a\":", "[]", {"url": 7}, {"id": []},
 )  # fmt: skip
