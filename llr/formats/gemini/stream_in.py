@@ -1,7 +1,7 @@
 """A Gemini stream, read: server-sent events, the array form, or one whole answer.
 
-Law: fragments of text and of thought are one part each until something else comes; calls come whole; the answer is
-complete when a `finishReason` (or a blocked prompt) was seen.
+Law: fragments of text and of thought are one part each until something else comes; calls go on whole, and one that a
+limit cut short not at all; the answer is complete when a `finishReason` (or a blocked prompt) was seen.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from llr.formats import reading
 from llr.formats.errors import stream_fault, truncated
 from llr.formats.gemini import grounding, parts_in, usage
 from llr.formats.gemini.array import ObjectCutter
+from llr.formats.gemini.partial import PartialCalls
 from llr.formats.gemini.parts_in import OWN
 from llr.formats.gemini.spelling import normal
 from llr.ir.events import Event, Failed, Finish, PartDelta, PartEnd, PartStart, Start, Stop, UsageSeen
@@ -62,6 +63,7 @@ class StreamDecoder:
         "_index",
         "_open",
         "_out",
+        "_partial",
         "_sse",
         "_started",
         "_text",
@@ -78,6 +80,7 @@ class StreamDecoder:
         self._open: Part | None = None
         self._text: list[str] = []
         self._calls = 0
+        self._partial = PartialCalls()
         self._counted: Any = None
         self._ident = ""
         self._told: dict[str, Any] = {}
@@ -240,6 +243,9 @@ class StreamDecoder:
             self._fail(Fault(ErrorKind.UPSTREAM_INVALID, message, code=reason))
             return
         stop = STOPS.get(reason, Stop.DONE)
+        if stop is Stop.DONE and self._partial.waiting:
+            self._fail(Fault(ErrorKind.UPSTREAM_INVALID, "the model stopped in the middle of a call's arguments"))
+            return
         if stop is Stop.DONE and self._calls:
             stop = Stop.TOOL
         self._done = Finish(stop, None, {OWN: {**self._told, "~reason": reason}})
@@ -251,8 +257,9 @@ class StreamDecoder:
         if isinstance(text, str) and "functionCall" not in fields:
             self._fragment(fields, text, thought=fields.get("thought") is True)
         elif "functionCall" in fields:
-            self._calls += 1
-            self._whole(parts_in.call(fields, f"call_{self._ident}_{self._calls}" if self._ident else "", ""))
+            for whole in self._partial.take(fields):
+                self._calls += 1
+                self._whole(parts_in.call(whole, f"call_{self._ident}_{self._calls}" if self._ident else "", ""))
         else:
             self._whole(parts_in.part(fields, "", ""))
 
