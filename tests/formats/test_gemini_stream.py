@@ -347,6 +347,12 @@ def test_errors_are_googles_shape() -> None:
     assert (again.kind, again.retry_after_s) == (ErrorKind.RATE_LIMITED, 7.0)
 
 
+@pytest.mark.parametrize(("wait_s", "written"), [(0.25, "0.25s"), (60.0, "60s"), (3_196_524.0, "3196524s")])
+def test_delays_have_no_exponent(wait_s: float, written: str) -> None:
+    _, _, body = FORMAT.encode_fault(Fault(ErrorKind.RATE_LIMITED, "slow", retry_after_s=wait_s), FaultContext())
+    assert json.loads(body)["error"]["details"][0]["retryDelay"] == written
+
+
 def test_pings_are_a_blank_line_or_a_space() -> None:
     assert FORMAT.ping(FaultContext()) == b"\n"
     assert FORMAT.ping(FaultContext(array=True)) == b" "

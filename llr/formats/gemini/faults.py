@@ -21,7 +21,9 @@ def error_body(fault: Fault) -> dict[str, JSON]:
     code = _STATUS.get(fault.http_status, fault.http_status)
     error: dict[str, JSON] = {"code": code, "message": fault.message, "status": WORDS[fault.kind].gemini}
     if fault.retry_after_s is not None:
-        error["details"] = [{"@type": _RETRY, "retryDelay": f"{fault.retry_after_s:g}s"}]
+        # A protobuf Duration has no exponent.
+        seconds = f"{fault.retry_after_s:.3f}".rstrip("0").rstrip(".")
+        error["details"] = [{"@type": _RETRY, "retryDelay": f"{seconds}s"}]
     return {"error": error}
 
 
