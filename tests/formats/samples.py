@@ -30,7 +30,8 @@ from llr.ir.parts import (
 from llr.ir.request import ChatRequest, Tool
 from llr.ir.response import ChatResponse
 
-A, C, R, L = FormatId.MESSAGES, FormatId.CHAT, FormatId.RESPONSES, FormatId.COMPLETIONS
+A, C, R = FormatId.MESSAGES, FormatId.CHAT, FormatId.RESPONSES
+L, G = FormatId.COMPLETIONS, FormatId.GEMINI
 KEY = b"key of tests"
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 CLAUDE, GPT = Target("claude-sonnet-4-5", issuer="anthropic"), Target("gpt-4o", issuer="openai")

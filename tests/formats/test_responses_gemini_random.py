@@ -6,22 +6,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llr.base.errors import GatewayError
-from llr.base.jsonio import dumps
 from llr.base.names import FormatId
 from llr.formats import translate
 from llr.formats.base import Target
 from llr.formats.table import FORMATS
 from llr.ir.events import Event, Failed, Finish
-from llr.ir.parts import Message, Role, Text
 from llr.ir.request import ChatRequest
 from llr.ir.response import collect
 from tests.formats import gemini_rig, responses_rig
 from tests.formats.laws import check_grammar, drain, every_failure
-from tests.formats.samples import A, C, R, answers, histories, meta
+from tests.formats.samples import A, C, G, R, answers, histories, meta
 from tests.formats.strict import check_chat_request, check_messages_request
 from tests.formats.strict_responses_gemini import check_gemini_request, check_responses_request
 
-G = FormatId.GEMINI
 MANY = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 GPTS = [Target("gpt-4o"), Target("gpt-5.4"), Target("llama")]
 GEMINIS = [Target("gemini-3-pro-preview"), Target("gemini-2.5-flash"), Target("gemini-2.0-flash"), Target("x")]
@@ -54,19 +51,6 @@ def test_peers_10_any_history_is_a_legal_responses_request(request: ChatRequest,
 @given(histories(), st.sampled_from(GEMINIS))
 def test_peers_10_any_history_is_a_legal_gemini_request(request: ChatRequest, target: Target) -> None:
     check_gemini_request(FORMATS[G].encode_request(request, target).body)
-
-
-@MANY
-@given(histories(), st.sampled_from([R, G]))
-def test_peers_37_a_longer_history_begins_with_the_bytes_of_the_shorter_one(
-    request: ChatRequest, form: FormatId
-) -> None:
-    later = (Message(Role.ASSISTANT, (Text("done"),)), Message(Role.USER, (Text("next"),)))
-    longer = ChatRequest("alias", request.system, (*request.messages, *later), request.tools)
-    target = Target("m")
-    short = dumps(FORMATS[form].encode_request(request, target).body)
-    assert dumps(FORMATS[form].encode_request(longer, target).body).startswith(short[: -len(b"]}")])
-    assert dumps(FORMATS[form].encode_request(request, target).body) == short
 
 
 @MANY
