@@ -19,7 +19,7 @@ from llr.gateway.counting import count_tokens
 from llr.gateway.deps import Deps, Live
 from llr.gateway.exchange import Exchange
 from llr.gateway.explaining import explained
-from llr.gateway.history import expanded, not_found, stored_answer
+from llr.gateway.history import expanded, not_found, referred, stored_answer
 from llr.gateway.intake import need_of, read_call
 from llr.gateway.models import (
     discovered_models,
@@ -167,6 +167,8 @@ class Gateway:
         call = await read_call(match, request, live, self._deps, request_id)
         previous = call.payload.value.get("previous_response_id") if call.client is FormatId.RESPONSES else None
         if not previous:
+            if call.client is FormatId.RESPONSES:
+                call = referred(call, self._deps.history, self._deps.clock.now())
             return await self._answered(call, "", live)
         known = await look_up(self._deps, previous, call.owner)
         if known.foreign:

@@ -17,7 +17,7 @@ from llr.formats import relay, translate
 from llr.formats.base import Format, Meta, Target
 from llr.formats.effort import header_effort
 from llr.formats.fields import filtered
-from llr.formats.openai_responses.native import as_kept
+from llr.formats.openai_responses.native import as_following, as_kept
 from llr.formats.repair import repair
 from llr.formats.table import FORMATS
 from llr.gateway.attempt import Whole
@@ -267,6 +267,8 @@ def decoded(call: Call, deps: Deps) -> ChatRequest:
         known = translate.decode(call.payload.value, format_of(call.client), keys=carrier_keys(deps))
         if not call.model_in_body:
             known = replace(known, model=call.model, stream=call.stream)
+        if (previous := call.extra.get("previous")) is not None:
+            known = as_following(known, previous)
         call.extra["request"] = known
     return known
 

@@ -10,7 +10,7 @@ from llr.base.errors import ErrorKind, Fault, GatewayError
 from llr.base.jsonio import JSON, dumps, object_in
 from llr.base.records import dataclass, replace
 from llr.config.schema import ResponsesStoreSpec
-from llr.formats.openai_responses.native import resolved
+from llr.formats.openai_responses.native import reference, resolved
 from llr.gateway.call import Call, Payload
 from llr.wire.splice import REMOVED, Document
 from llr.wire.sse import parse_block, split_events
@@ -87,6 +87,31 @@ def expanded(call: Call, entry: Entry) -> Call:
     assert document is not None
     said: list[JSON] = [*entry.items, *resolved(input_items(document.value.get("input")), entry.items)]
     data = b"".join(document.splice({"input": said, "previous_response_id": REMOVED}))
+    previous = {"previous": document.value.get("previous_response_id")}
+    return replace(call, payload=Payload(Document(data)), extra=previous)
+
+
+def referred(call: Call, history: History, now: float) -> Call:
+    """Returns the call with the items it only refers to in place of the references, as far as they were said here.
+
+    An id that two answers gave to different items stands for neither.
+    """
+    document = call.payload.document
+    # One look at the bytes: nearly no request refers to anything.
+    items = document.value.get("input") if document is not None and b"item_reference" in document.data else None
+    wanted = {one for item in items if (one := reference(item))} if isinstance(items, list) else set()
+    if document is None or not isinstance(items, list) or not wanted:
+        return call
+    found: dict[str, JSON] = {}
+    for key, entry in history.all():
+        said = entry.response.get("output") if key.startswith(f"{call.owner} ") and entry.expires_at > now else None
+        for item in said if isinstance(said, list) else ():
+            ident = item.get("id") if isinstance(item, dict) else None
+            if isinstance(ident, str) and ident in wanted:
+                found[ident] = item if found.get(ident, item) == item else None
+    if not any(found.values()):
+        return call
+    data = b"".join(document.splice({"input": [found.get(reference(item)) or item for item in items]}))
     return replace(call, payload=Payload(Document(data)), extra={})
 
 

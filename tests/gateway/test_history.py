@@ -53,6 +53,41 @@ async def test_a_conversation_goes_on_where_it_was(stream: bool, upstream_stream
     assert "previous_response_id" not in play.upstream("a.test").bodies[-1]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_names_the_one_before_it(stream: bool) -> None:
+    play = playing()
+    first = await ask(play, "one", stream=stream)
+    second = await ask(play, "two", stream=stream, previous_response_id=id_of(first))
+    told = json.loads(second.events[-1].data)["response"] if stream else second.json
+    assert told["previous_response_id"] == id_of(first)
+
+
+async def refer(play: Playbook, *ids: str) -> Heard:
+    items: list[Any] = [{"type": "item_reference", "id": each} for each in ids]
+    body = {"model": "any", "input": [*items, {"role": "user", "content": "two"}]}
+    return await play.ask("POST", RESPONSES.path, body)
+
+
+async def test_an_item_said_here_stands_where_a_request_refers_to_it() -> None:
+    play = playing()
+    first = await ask(play, "one")
+    item = first.json["output"][0]["id"]
+    assert (await refer(play, item)).status == 200
+    assert said(play) == [("assistant", '"hi"'), ("user", '"two"')]
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_a_reference_to_what_nobody_said_is_refused_in_the_vendors_words(known: bool) -> None:
+    play = playing()
+    ids = [(await ask(play, "one")).json["output"][0]["id"]] if known else []
+    asked = len(play.transport.seen)
+    heard = await refer(play, *ids, "msg_nobody")
+    assert heard.status == 404
+    assert "Item with id 'msg_nobody' not found." in heard.json["error"]["message"]
+    assert heard.json["error"]["param"] == "input"
+    assert len(play.transport.seen) == asked
+
+
 async def test_what_was_not_to_be_stored_is_not() -> None:
     play = playing()
     first = await ask(play, "one", store=False)

@@ -10,6 +10,7 @@ from llr.base.jsonio import JSON
 from llr.base.records import replace
 from llr.formats import reading
 from llr.formats.openai_responses.content_in import OWN
+from llr.ir.parts import Opaque
 from llr.ir.request import ChatRequest
 
 _ELSEWHERE = (
@@ -30,10 +31,19 @@ def refused(request: ChatRequest) -> Fault | None:
         if own.get(key):
             said = f"`{key}` asks for {words}, which the model behind this name cannot give"
             return Fault(ErrorKind.INVALID_REQUEST, said, param=key, code="unsupported_parameter")
+    for message in request.messages:
+        for part in message.parts:
+            if isinstance(part, Opaque) and (wanted := reference(part.raw)):
+                return _missing(wanted)
     return None
 
 
-def _reference(item: JSON) -> str:
+def _missing(item_id: str) -> Fault:
+    return Fault(ErrorKind.INVALID_REQUEST, f"Item with id '{item_id[:120]}' not found.", status=404, param="input")
+
+
+def reference(item: JSON) -> str:
+    """Returns the id of the item that an input item only refers to, "" for one that stands for itself."""
     fields = reading.table(item)
     if fields.get("type") == "item_reference" or fields.keys() == {"id"}:
         return reading.text(fields.get("id"))
@@ -45,19 +55,24 @@ def resolved(items: Sequence[JSON], known: Iterable[JSON]) -> list[JSON]:
 
     Raises `GatewayError(INVALID_REQUEST)`, status 404, for a reference to anything else.
     """
-    if not any(_reference(item) for item in items):
+    if not any(reference(item) for item in items):
         return list(items)
     by_id: Mapping[str, JSON] = {
         ident: item for item in known if isinstance(item, dict) and (ident := reading.text(item.get("id")))
     }
     out: list[JSON] = []
     for item in items:
-        wanted = _reference(item)
+        wanted = reference(item)
         if wanted and wanted not in by_id:
-            said = f"Item with id '{wanted[:120]}' not found."
-            raise GatewayError(Fault(ErrorKind.INVALID_REQUEST, said, status=404, param="input"))
+            raise GatewayError(_missing(wanted))
         out.append(by_id[wanted] if wanted else item)
     return out
+
+
+def as_following(request: ChatRequest, previous: JSON) -> ChatRequest:
+    """Returns a request whose answer will name the one before it, which the gateway has put in front of it."""
+    echo = {**reading.bag(request.extras, OWN).get("~echo", {}), "previous_response_id": previous}
+    return replace(request, extras=reading.noted(request.extras, OWN, "~echo", echo))
 
 
 def as_kept(request: ChatRequest) -> ChatRequest:
