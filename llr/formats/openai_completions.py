@@ -1,35 +1,22 @@
 """The legacy OpenAI Completions format: a prompt in, text out. Upstreams of any other format answer it as one turn."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from llr.base.errors import ErrorKind, GatewayError, fail
 from llr.base.jsonio import JSON, dumps, quote
 from llr.base.names import FormatId
-from llr.formats.base import Encoded, FaultContext, Format, Meta, Target
+from llr.formats.base import Encoded, Format, Meta, Target
 from llr.formats.errors import stream_fault
 from llr.formats.fields import filtered, luggage_losses, option_losses
 from llr.formats.foreign import plain_text
 from llr.formats.openai_chat import FORMAT as CHAT_FORMAT
-from llr.formats.openai_chat.errors import fault_event
+from llr.formats.openai_chat.chunks import ChunkEncoder
 from llr.formats.openai_chat.response import REASONS, STOPS
 from llr.formats.openai_chat.stream import StreamDecoder
-from llr.formats.openai_chat.stream_out import DONE
 from llr.formats.openai_chat.usage import decode_usage, encode_usage
 from llr.formats.reading import boolean, integer, luggage, number, table, tables, text, texts, unload, words
-from llr.ir.events import (
-    Event,
-    Failed,
-    Finish,
-    PartDelta,
-    PartEnd,
-    PartStart,
-    Start,
-    Stop,
-    Usage,
-    UsageSeen,
-    merge_usage,
-)
+from llr.ir.events import Finish, PartDelta, PartStart, Start, Stop
 from llr.ir.loss import Loss
 from llr.ir.parts import Message, Refusal, Role, Text
 from llr.ir.request import ChatRequest, Options
@@ -48,7 +35,6 @@ _DEFAULTS: Mapping[str, tuple[Any, ...]] = {
     "best_of": (None, 1),
     "logprobs": (None, 0),
 }
-_CONTEXT = FaultContext(streaming=True, started=True)
 
 
 def _prompt(value: Any) -> str:
@@ -166,32 +152,16 @@ def encode_response(response: ChatResponse, meta: Meta) -> dict[str, JSON]:
     return body
 
 
-class StreamEncoder:
+class StreamEncoder(ChunkEncoder):
     """Events in, bytes of a completions stream out; only text has a place in it."""
 
     def __init__(self, meta: Meta) -> None:
-        self._meta = meta
-        self._wanted = meta.request.options.include_usage is True
-        self._frame: dict[str, Any] = {}
+        super().__init__(meta)
         self._head = self._tail = b""
-        self._usage: Usage | None = None
         self._speaks = False
 
-    def feed(self, item: Event, /) -> Iterable[bytes]:
-        """Returns the bytes this event makes."""
-        return _HANDLERS[type(item)](self, item)
-
-    def finish(self) -> Iterable[bytes]:
-        """Returns nothing: a stream ends with `Finish` or `Failed`."""
-        return ()
-
     def _on_start(self, start: Start) -> list[bytes]:
-        self._frame = {
-            "id": _id(start.id, self._meta),
-            "object": "text_completion",
-            "created": int(start.created_at or self._meta.created_at),
-            "model": self._meta.model or start.model,
-        }
+        self._begin(start, _id(start.id, self._meta), "text_completion")
         self._head = b"data: " + dumps(self._frame)[:-1] + b',"choices":[{"text":'
         self._tail = b',"index":0,"logprobs":null,"finish_reason":null}]}\n\n'
         return []
@@ -203,37 +173,9 @@ class StreamEncoder:
     def _on_delta(self, event: PartDelta) -> list[bytes]:
         return [self._head + quote(event.text) + self._tail] if self._speaks and event.text else []
 
-    def _on_end(self, event: PartEnd) -> list[bytes]:
-        return []
-
-    def _on_usage(self, seen: UsageSeen) -> list[bytes]:
-        self._usage = merge_usage(self._usage, seen.usage)
-        return []
-
     def _on_finish(self, event: Finish) -> list[bytes]:
-        choice = {"text": "", "index": 0, "logprobs": None, "finish_reason": _reason(event.stop)}
-        last: dict[str, Any] = {**self._frame, "choices": [choice]}
-        usage = encode_usage(self._usage or Usage())
-        if not self._wanted:
-            if self._usage is not None:
-                last["usage"] = usage
-            return [b"data: " + dumps(last) + b"\n\n", DONE]
-        more = {**self._frame, "choices": [], "usage": usage}
-        return [b"data: " + dumps(last) + b"\n\n", b"data: " + dumps(more) + b"\n\n", DONE]
+        return self._close({"text": "", "index": 0, "logprobs": None, "finish_reason": _reason(event.stop)})
 
-    def _on_failed(self, event: Failed) -> list[bytes]:
-        return [fault_event(event.fault, _CONTEXT)]
-
-
-_HANDLERS: Mapping[type, Callable[[StreamEncoder, Any], list[bytes]]] = {
-    Start: StreamEncoder._on_start,
-    PartStart: StreamEncoder._on_part,
-    PartDelta: StreamEncoder._on_delta,
-    PartEnd: StreamEncoder._on_end,
-    UsageSeen: StreamEncoder._on_usage,
-    Finish: StreamEncoder._on_finish,
-    Failed: StreamEncoder._on_failed,
-}
 
 FORMAT = Format(
     id=COMPLETIONS,

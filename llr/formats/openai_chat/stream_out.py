@@ -1,47 +1,27 @@
 """Events to streams of Chat Completions.
 
-Law: a role chunk first; one finish chunk and `[DONE]` after `Finish`, an error object and nothing more after `Failed`;
-the same id, time and model on every chunk.
+Law: a role chunk first; parts as the deltas of one choice.
 """
 
-from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from llr.base.jsonio import dumps, quote
-from llr.formats.base import FaultContext, Meta
+from llr.formats.base import Meta
 from llr.formats.foreign import media_words, opaque_text
 from llr.formats.ids import RULES, legal_id
-from llr.formats.openai_chat.errors import fault_event
+from llr.formats.openai_chat.chunks import ChunkEncoder
 from llr.formats.openai_chat.parts import CHAT, DETAILS, FIELD, sealed_call
 from llr.formats.openai_chat.response import annotation, completion_id, finish_reason, kept_signature, reasoning_block
-from llr.formats.openai_chat.usage import encode_usage
 from llr.formats.reading import bag, table, unload
-from llr.ir.events import (
-    Event,
-    Failed,
-    Finish,
-    PartDelta,
-    PartEnd,
-    PartStart,
-    Start,
-    Usage,
-    UsageSeen,
-    merge_usage,
-)
+from llr.ir.events import Finish, PartDelta, PartEnd, PartStart, Start
 from llr.ir.parts import Media, Opaque, Part, Reasoning, Refusal, Text, ToolCall, ToolKind, ToolResult
 
-DONE = b"data: [DONE]\n\n"
-_CONTEXT = FaultContext(streaming=True, started=True)
 
-
-class StreamEncoder:
+class StreamEncoder(ChunkEncoder):
     """Events in, bytes of a Chat stream out."""
 
     def __init__(self, meta: Meta) -> None:
-        self._meta = meta
-        self._frame: dict[str, Any] = {}
-        self._wanted = meta.request.options.include_usage is True
-        self._usage: Usage | None = None
+        super().__init__(meta)
         self._part: Part | None = None
         # Ready bytes around a delta: from the start of the chunk to its text, and from there to its end.
         self._open = b""
@@ -56,21 +36,8 @@ class StreamEncoder:
         self._before = 0
         self._refused = False
 
-    def feed(self, item: Event, /) -> Iterable[bytes]:
-        """Returns the bytes this event makes."""
-        return _HANDLERS[type(item)](self, item)
-
-    def finish(self) -> Iterable[bytes]:
-        """Returns nothing: a stream ends with `Finish` or `Failed`."""
-        return ()
-
     def _on_start(self, start: Start) -> list[bytes]:
-        self._frame = {
-            "id": completion_id(start.id, self._meta),
-            "object": "chat.completion.chunk",
-            "created": int(start.created_at or self._meta.created_at),
-            "model": self._meta.model or start.model,
-        }
+        self._begin(start, completion_id(start.id, self._meta), "chat.completion.chunk")
         unload(start.extras, CHAT, self._frame)
         head = dumps(self._frame)[:-1]
         self._open = b"data: " + head + b',"choices":[{"index":0,"delta":{'
@@ -79,10 +46,6 @@ class StreamEncoder:
 
     def _chunk(self, delta: dict[str, Any]) -> bytes:
         return self._open + dumps(delta)[1:-1] + self._tail
-
-    def _on_usage(self, seen: UsageSeen) -> list[bytes]:
-        self._usage = merge_usage(self._usage, seen.usage)
-        return []
 
     def _on_part(self, event: PartStart) -> list[bytes]:
         part = self._part = event.part
@@ -181,31 +144,4 @@ class StreamEncoder:
 
     def _on_finish(self, event: Finish) -> list[bytes]:
         reason = finish_reason(event.stop, called=self._calls >= 0, refused=self._refused)
-        choices = [{"index": 0, "delta": {}, "finish_reason": reason}]
-        usage = None if self._usage is None else encode_usage(self._usage)
-        if self._wanted:
-            last = {**self._frame, "choices": choices, "usage": None}
-            more = {**self._frame, "choices": [], "usage": usage or encode_usage(Usage())}
-            return [_data(last), _data(more), DONE]
-        last = {**self._frame, "choices": choices}
-        if usage is not None:
-            last["usage"] = usage
-        return [_data(last), DONE]
-
-    def _on_failed(self, event: Failed) -> list[bytes]:
-        return [fault_event(event.fault, _CONTEXT)]
-
-
-def _data(body: dict[str, Any]) -> bytes:
-    return b"data: " + dumps(body) + b"\n\n"
-
-
-_HANDLERS: Mapping[type, Callable[[StreamEncoder, Any], list[bytes]]] = {
-    Start: StreamEncoder._on_start,
-    PartStart: StreamEncoder._on_part,
-    PartDelta: StreamEncoder._on_delta,
-    PartEnd: StreamEncoder._on_end,
-    UsageSeen: StreamEncoder._on_usage,
-    Finish: StreamEncoder._on_finish,
-    Failed: StreamEncoder._on_failed,
-}
+        return self._close({"index": 0, "delta": {}, "finish_reason": reason}, usage=None)
