@@ -33,7 +33,7 @@ def run(_args: Namespace, context: Context) -> Outcome:
         sections = [Items("Issues", listed)] if listed else []
         waiting = body.get("restartNeeded")
         if isinstance(waiting, list) and waiting:
-            keys = ", ".join(f"metadata.localServer.{key}" for key in waiting)
+            keys = ", ".join(map(str, waiting))
             sections.append(Items("Not Yet In Effect", (f"{keys}: `llr restart --hard` starts the gateway anew.",)))
         return Outcome(report=Report(title, tuple(sections)), data=body)
     error = body.get("error")

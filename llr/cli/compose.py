@@ -13,13 +13,13 @@ from llr.base.ids import RandomIds
 from llr.base.jsonio import JSON
 from llr.base.records import dataclass, replace
 from llr.cli import carrierkey
-from llr.cli.configuration import config_facts
+from llr.cli.configuration import config_facts, waiting_keys
 from llr.cli.eventlog import all_of, log_observer
 from llr.cli.launch import Launch
 from llr.cli.rows import cooldown_routes, explain_routes, peer_routes
 from llr.cli.stores import Chosen, open_chosen, state_routes
 from llr.config.mask import is_secret_header
-from llr.config.schema import Config, Issue, Level, LocalServer
+from llr.config.schema import Config, Issue, Level
 from llr.config.settings import settings as effective
 from llr.control import catalogue, configfile, issues
 from llr.control.activity import Activity, ActivityFile, activity_path
@@ -142,7 +142,7 @@ class _Live:
     gateway: Gateway | None = None
     watch: ConfigWatch | None = None
     watching: "asyncio.Task[None] | None" = None
-    first: LocalServer = LocalServer()
+    first: Config | None = None
     served: Loaded | None = None
 
     async def handle(self, request: Request) -> Response:
@@ -170,8 +170,7 @@ class _Live:
         if self.launch.demo:
             return
         self.served = loaded
-        if loaded.parsed.config is not None:
-            self.first = loaded.parsed.config.local_server
+        self.first = loaded.parsed.config
         self.watch = ConfigWatch(
             loaded,
             path=self.launch.config_path,
@@ -198,6 +197,9 @@ class _Live:
                 self._apply_local_server(outcome.config)
             self.log.event("config-reloaded", path=self.launch.config_path, issues=len(outcome.loaded.parsed.issues))
             self._tell_issues(outcome.loaded.parsed.issues)
+            waiting = waiting_keys(self.first, outcome.config, self.env) if self.first else ()
+            if waiting:
+                self.log.warn("restart-needed", keys=", ".join(waiting), advice="`llr restart --hard` applies them")
             await self._tell_tools(outcome.loaded)
 
     def _tell_issues(self, found: Sequence[Issue]) -> None:
@@ -236,7 +238,6 @@ class _Live:
     def _apply_local_server(self, config: Config) -> None:
         wanted = config.local_server.require_auth
         if wanted == self.deps.require_auth:
-            self.log.warn("local-server-changed", advice="`llr restart --hard` applies host, port and watching")
             return
         if not wanted and not is_loopback(self.launch.host):
             self.log.warn("auth-kept", reason="the gateway listens beyond this machine")
@@ -282,17 +283,10 @@ class _Live:
             error: JSON = {"code": "config-refused", "message": outcome.reason}
             return Answer(422, {"changed": False, "error": error, "issues": issues.all_json(outcome.issues)})
         parsed = self.watch.current.parsed
-        waiting: list[JSON] = list(self._waiting(parsed.config))
+        first, now = self.first, parsed.config
+        waiting: list[JSON] = list(waiting_keys(first, now, self.env)) if first and now else []
         found = issues.all_json(parsed.issues)
         return Answer(200, {"changed": isinstance(outcome, Accepted), "issues": found, "restartNeeded": waiting})
-
-    def _waiting(self, config: Config | None) -> tuple[str, ...]:
-        """Returns the keys under metadata.localServer that take effect only when the gateway is started again."""
-        if config is None:
-            return ()
-        now, first = config.local_server, self.first
-        kept = {"host": "host", "port": "port", "watchConfig": "watch_config", "watchBinary": "watch_binary"}
-        return tuple(key for key, name in kept.items() if getattr(now, name) != getattr(first, name))
 
     async def aclose(self) -> None:
         """Gives everything back: watch, upstream connections, embedded upstream, store."""

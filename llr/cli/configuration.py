@@ -87,6 +87,33 @@ def _with_local_server(doc: Doc, changed: Mapping[str, JSON]) -> Doc:
     return fresh
 
 
+# Settings that a process takes up once, and where the config has them; host, port and watching stand by themselves.
+_TAKEN_ONCE = {
+    "state_backend": "state.backend",
+    "state_path": "state.path",
+    "state_url": "state.url",
+    "candidate_state_ttl_s": "routing.candidateStateTtlMs",
+    "reload_debounce_s": "routing.configReloadDebounceMs",
+    "drain_timeout_s": "routing.drainTimeoutMs",
+    "handover_drain_timeout_s": "routing.handoverDrainTimeoutMs",
+    "binary_watch_interval_s": "routing.binaryWatchIntervalMs",
+}
+
+
+def waiting_keys(first: Config, now: Config, env: Mapping[str, str]) -> tuple[str, ...]:
+    """Returns the keys of a changed config that take effect only when the gateway is started again."""
+    kept = {"host": "host", "port": "port", "watchConfig": "watch_config", "watchBinary": "watch_binary"}
+    local = [key for key, name in kept.items() if _differ(first.local_server, now.local_server, name)]
+    before, after = effective(first, env), effective(now, env)
+    once = [f"metadata.llr.{key}" for name, key in _TAKEN_ONCE.items() if _differ(before, after, name)]
+    carrier = ["metadata.llr.carrierKeyFile"] if first.carrier_key_file != now.carrier_key_file else []
+    return (*(f"metadata.localServer.{key}" for key in local), *once, *carrier)
+
+
+def _differ(one: object, other: object, name: str) -> bool:
+    return bool(getattr(one, name) != getattr(other, name))
+
+
 def settings_facts(found: Settings) -> dict[str, JSON]:
     """Returns the effective settings under their stable JSON names."""
     facts: dict[str, JSON] = {}

@@ -47,7 +47,7 @@ def _version(path: str | None) -> object:
     if path is None:
         return None
     try:
-        found = os.stat(path)
+        found = os.stat(os.path.expanduser(path))
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size
@@ -74,7 +74,7 @@ def build_context(env: Mapping[str, str], ca_file: str | None) -> ssl.SSLContext
             # Node.js warns and goes on; a stale variable must not stop every request here either.
             log.warning("%s is not used: %s: %s", _ADDING, extra, exc)
     if ca_file:
-        _load(context, ca_file, "caFile")
+        _load(context, os.path.expanduser(ca_file), "caFile")
     return context
 
 

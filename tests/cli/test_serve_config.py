@@ -177,11 +177,14 @@ def test_hangup_reloads(sourced: Life, upstream: int, workers: int) -> None:
 
 def test_reload_says_what_waits_for_a_restart(sourced: Life, upstream: int) -> None:
     write(sourced, document(upstream))
-    sourced.start()
-    write(sourced, document(upstream, metadata={"localServer": {"port": 1234}}))
-    assert sourced.json("reload")["data"]["restartNeeded"] == ["port"]
+    gateway = sourced.start()
+    llr = {"state": {"backend": "memory"}, "routing": {"drainTimeoutMs": 1, "originRetryAttempts": 2}}
+    write(sourced, document(upstream, metadata={"localServer": {"port": 1234}, "llr": llr}))
+    keys = ["metadata.localServer.port", "metadata.llr.state.backend", "metadata.llr.routing.drainTimeoutMs"]
+    assert sourced.json("reload")["data"]["restartNeeded"] == keys
     shown = sourced.run("reload").stdout
-    assert "metadata.localServer.port" in shown
+    assert ", ".join(keys) in shown
+    assert ", ".join(keys) in gateway.wait_for("restart-needed")
     assert "llr restart --hard" in shown
 
 

@@ -160,6 +160,13 @@ async def test_a_ca_file_that_changed_is_read_again(
         assert await whole(await net.send(post(0, origin=pinned), timeouts=QUICK)) == b"ok"
 
 
+def test_a_ca_file_may_lie_in_the_home_folder(certificate: Certificate, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(certificate.cert)
+    monkeypatch.setenv("HOME", str(path.parent))
+    monkeypatch.setenv("USERPROFILE", str(path.parent))
+    assert len(build_context({"SSL_CERT_FILE": certificate.cert}, f"~/{path.name}").get_ca_certs()) == 1
+
+
 def test_what_adds_and_what_replaces(certificate: Certificate, caplog: pytest.LogCaptureFixture) -> None:
     def roots(env: dict[str, str], ca_file: str | None = None) -> int:
         return len(build_context(env, ca_file).get_ca_certs())
