@@ -24,7 +24,8 @@ from llr.state.opening import open_store, sqlite_path
 from llr.state.store import Store
 from tests.cli.life import Life
 from tests.cli.providers import ANSWER
-from tests.state.test_conformance import free_port, redis_server
+from tests.running import free_port
+from tests.state.test_conformance import redis_server
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 

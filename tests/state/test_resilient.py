@@ -20,7 +20,8 @@ from llr.state.resilient import Resilient, StoreError
 from llr.state.sqlite import SqliteStore
 from llr.state.store import BucketKey, Clear, Fail, Keys, Lease, Op, Recover, Reserve, SetCursor, Snapshot
 from llr.testing import FakeClock
-from tests.state.test_conformance import free_port, redis_server
+from tests.running import free_port
+from tests.state.test_conformance import redis_server
 
 NOW = 1_772_293_357.0
 KEY = "candidate:a%2Fm@openai"
