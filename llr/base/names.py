@@ -8,6 +8,13 @@ from llr.base.enums import constants
 # Where a gateway finds its config and listens, as long as nobody says otherwise.
 DEFAULT_CONFIG = "~/.llm-router.json"
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 8376
+# The commands it is installed as.
+PROGRAMS = ("llr", "llm-router", "llm-router-route")
+# Yes and no in flags, variables, headers and configs, in lower case.
+TRUE_WORDS = frozenset(("1", "true", "yes", "y", "on"))
+FALSE_WORDS = frozenset(("0", "false", "no", "n", "off"))
+# The ports of addresses that name none.
+SCHEME_PORTS = {"http": 80, "https": 443}
 
 ProviderId = NewType("ProviderId", str)
 AliasId = NewType("AliasId", str)

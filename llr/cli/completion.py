@@ -5,6 +5,7 @@ Law: everything a script offers stands in it, but the ids of a config: for these
 
 from collections.abc import Iterable, Mapping
 
+from llr.base.names import PROGRAMS
 from llr.base.records import dataclass
 from llr.cli.reference import params_of
 from llr.cli.table import ALIASES, COMMANDS, GLOBAL_PARAMS
@@ -12,7 +13,6 @@ from llr.control.operation import CONFIG_PARAM
 from llr.control.operations import OPERATIONS, names
 from llr.control.params import Kind, Param
 
-PROGRAMS = ("llr", "llm-router", "llm-router-route")
 # First words of commands that take one.
 WORDS: Mapping[str, tuple[str, ...]] = {
     "completion": ("bash", "zsh", "fish"),

@@ -6,11 +6,10 @@ Law: pure. Nothing here knows which commands exist; declarations come in as `Par
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from llr.base.names import FALSE_WORDS, TRUE_WORDS
 from llr.base.records import dataclass
 from llr.control.params import Kind, Param
 
-TRUE_WORDS = frozenset(("1", "true", "yes", "y", "on"))
-FALSE_WORDS = frozenset(("0", "false", "no", "n", "off"))
 _BOOL_WORDS = TRUE_WORDS | FALSE_WORDS
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 

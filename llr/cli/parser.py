@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
-from llr.cli.grammar import FALSE_WORDS, TRUE_WORDS
+from llr.base.names import FALSE_WORDS, TRUE_WORDS
 from llr.control.params import Kind, Param
 from llr.control.report import refuse
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from llr.base.jsonio import JSON
 from llr.config.cursor import Cursor
 from llr.config.grammar import as_format, posint, slug, url
+from llr.config.lists import SEPARATORS
 from llr.config.schema import Doc
 
-_SPLIT = re.compile(r"[,;\s]+")
 _ENV_NAME = re.compile(r"[A-Z][A-Z0-9_]*\Z")
 # Input name of an address to the format it belongs to.
 _ADDRESSES = (
@@ -93,7 +93,7 @@ def _addresses(item: Cursor) -> dict[str, str]:
 
 def _formats(item: Cursor, addresses: Mapping[str, str], probe: Mapping[str, JSON] | None) -> list[str]:
     probed = Cursor(probe.get("workingFormats") or probe.get("formats")).texts() if probe else ()
-    given = [text for one in item.first(("formats",)).each() for text in _SPLIT.split(one.text())]
+    given = [text for one in item.first(("formats",)).each() for text in SEPARATORS.split(one.text())]
     preferred = item.first(("format",)).text()
     named = [as_format(text) for text in (*probed, *addresses, *given, preferred)]
     return list(dict.fromkeys(name.value for name in named if name is not None))
@@ -106,7 +106,7 @@ def _models(item: Cursor, probe: Mapping[str, JSON] | None) -> list[JSON]:
         if isinstance(one.value, dict):
             listed.append(dict(one.value))
         else:
-            words = [one.text()] if isinstance(place.value, list) else _SPLIT.split(one.text())
+            words = [one.text()] if isinstance(place.value, list) else SEPARATORS.split(one.text())
             listed.extend({"id": text} for text in words if text)
     if not listed and probe is not None:
         listed = [{"id": text} for text in Cursor(probe.get("models")).texts()]

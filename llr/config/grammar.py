@@ -9,7 +9,7 @@ from collections.abc import Collection
 from urllib.parse import quote, urlsplit
 
 from llr.base.jsonio import JSON
-from llr.base.names import ProviderFormat
+from llr.base.names import FALSE_WORDS, SCHEME_PORTS, TRUE_WORDS, ProviderFormat
 from llr.base.records import dataclass
 
 _SLUG_RUN = re.compile(r"[^a-z0-9]+")
@@ -21,7 +21,6 @@ _IPV6 = re.compile(r"\[[0-9a-f:.]+\]\Z")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 # Left as they are in a path or query; braces stay for `{model}`.
 _URL_SAFE = "%/:=&?~#+!$,;'@()*[]{}|^\\-._"
-_PORTS = {"http": 80, "https": 443}
 
 STRATEGIES = ("auto", "ordered", "round-robin", "weighted-rr", "quota-aware-weighted-rr")
 STRATEGY_SYNONYMS = {
@@ -130,11 +129,9 @@ def flag(value: JSON, default: bool) -> bool:
     if isinstance(value, bool):
         return value
     word = scalar_text(value).lower()
-    if word in {"1", "true", "yes", "y", "on"}:
+    if word in TRUE_WORDS:
         return True
-    if word in {"0", "false", "no", "n", "off"}:
-        return False
-    return default
+    return False if word in FALSE_WORDS else default
 
 
 def scalar_text(value: JSON) -> str:
@@ -185,7 +182,7 @@ def url(text: JSON) -> str:
     except ValueError:
         return ""
     scheme = parts.scheme.lower()
-    if scheme not in _PORTS or "://" not in cleaned:
+    if scheme not in SCHEME_PORTS or "://" not in cleaned:
         return ""
     netloc = parts.netloc.rpartition("@")[2]
     if netloc.startswith("["):
@@ -195,7 +192,7 @@ def url(text: JSON) -> str:
         host = _host_text(netloc.partition(":")[0])
     if not host:
         return ""
-    suffix = "" if port is None or port == _PORTS[scheme] else f":{port}"
+    suffix = "" if port is None or port == SCHEME_PORTS[scheme] else f":{port}"
     path = _quoted(parts.path) or "/"
     query = f"?{_quoted(parts.query)}" if parts.query else ""
     return f"{scheme}://{host}{suffix}{path}{query}"

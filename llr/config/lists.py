@@ -13,7 +13,7 @@ from llr.config.grammar import number, posint, slug
 from llr.config.limits import window_parts
 from llr.config.schema import Doc
 
-_SEPARATORS = re.compile(r"[,;\s]+")
+SEPARATORS = re.compile(r"[,;\s]+")
 _OPEN, _CLOSE = "\"'`([{< \t", "\"'`)]}>.,;: \t"
 _PAIRS = {")": "(", "]": "[", "}": "{", ">": "<"}
 _QUALIFIED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9._:/@\[\]-]+\Z")
@@ -35,7 +35,7 @@ _UNITS: Mapping[str, str] = {
 
 def loose_list(text: str) -> list[str]:
     """Returns the tokens of pasted text: split at commas, semicolons and blanks, outer marks removed, each once."""
-    tokens = (_bare(token) for token in _SEPARATORS.split(text))
+    tokens = (_bare(token) for token in SEPARATORS.split(text))
     return list(dict.fromkeys(token for token in tokens if token))
 
 

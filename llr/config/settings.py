@@ -8,15 +8,12 @@ import re
 from collections.abc import Mapping
 
 from llr.base.jsonio import JSON
-from llr.base.names import DEFAULT_HOST, DEFAULT_PORT
+from llr.base.names import DEFAULT_HOST, DEFAULT_PORT, FALSE_WORDS, TRUE_WORDS
 from llr.config.grammar import scalar_text
 from llr.config.knobs import KNOBS, PREFIX, Knob
 from llr.config.schema import Config, Settings
 
 _DIGITS = re.compile(r"\+?(\d{1,15})")
-_TRUE = frozenset({"1", "true", "yes", "y", "on"})
-_FALSE = frozenset({"0", "false", "no", "n", "off"})
-
 
 
 def settings(config: Config | None, env: Mapping[str, str]) -> Settings:
@@ -71,9 +68,9 @@ def parse_integer(text: str) -> int | None:
 def parse_boolean(text: str) -> bool | None:
     """Returns what a word means, None for any other word."""
     word = text.strip().lower()
-    if word in _TRUE:
+    if word in TRUE_WORDS:
         return True
-    return False if word in _FALSE else None
+    return False if word in FALSE_WORDS else None
 
 
 class _Reader:

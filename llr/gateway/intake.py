@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from llr.base.errors import ErrorKind, GatewayError, fail
 from llr.base.jsonio import JSON, InvalidJSON
-from llr.base.names import FormatId
+from llr.base.names import TRUE_WORDS, FormatId
 from llr.base.records import replace
 from llr.gateway.access import QUERY_KEYS, from_this_machine, owner_of
 from llr.gateway.call import Call, Payload
@@ -26,7 +26,6 @@ from llr.wire.splice import Document
 NO_FALLBACK = b"x-llm-router-no-fallback"
 DEBUG = b"x-llm-router-debug"
 SIZE_KNOB = "LLM_ROUTER_MAX_REQUEST_BODY_BYTES"
-_TRUE = frozenset(("1", "true", "yes", "y", "on"))
 _OUTPUT_LIMITS = ("max_output_tokens", "max_completion_tokens", "max_tokens")
 _ROOTS = ("/openai/v1/", "/v1/")
 # How coding tools name themselves in their User-Agent.
@@ -79,7 +78,7 @@ async def read_call(match: Match, request: Request, live: Live, deps: Deps, call
 
 
 def _switched_on(headers: Headers, name: bytes) -> bool:
-    return name in headers and headers.text(name).strip().lower() in _TRUE
+    return name in headers and headers.text(name).strip().lower() in TRUE_WORDS
 
 
 async def _payload(match: Match, request: Request, limit_bytes: int) -> Payload:

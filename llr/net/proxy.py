@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from llr.base.errors import ErrorKind, fail
+from llr.base.names import SCHEME_PORTS
 from llr.base.records import dataclass
 from llr.base.redact import Secret
 from llr.wire.http import Origin
-
-_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +68,9 @@ def parse_proxy(url: str, source: str) -> Proxy:
             ErrorKind.CONFIGURATION,
             f"{source} is a {parts.scheme} proxy; only http:// and https:// proxies are supported",
         )
-    if parts.scheme not in _PORTS or not parts.hostname:
+    if parts.scheme not in SCHEME_PORTS or not parts.hostname:
         raise fail(ErrorKind.CONFIGURATION, f"{source} is not an http:// or https:// URL with a host")
-    return Proxy(parts.scheme, parts.hostname, port or _PORTS[parts.scheme], _credentials(parts))
+    return Proxy(parts.scheme, parts.hostname, port or SCHEME_PORTS[parts.scheme], _credentials(parts))
 
 
 def _credentials(parts: SplitResult) -> Secret | None:

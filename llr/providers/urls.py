@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from llr.base.enums import constants
 from llr.base.errors import ErrorKind, fail
-from llr.base.names import FormatId, ProviderFormat
+from llr.base.names import SCHEME_PORTS, FormatId, ProviderFormat
 from llr.base.records import dataclass
 from llr.config.schema import Provider
 from llr.wire.http import Origin
@@ -65,8 +65,8 @@ _PATHS: Mapping[Call, str] = {
 # Longest first: a base URL may be a whole endpoint.
 _SUFFIXES = ("/chat/completions", "/messages/count_tokens", "/completions", "/responses", "/messages", "/embeddings")
 _GEMINI_SUFFIX = re.compile(r"/models(?:/[^/]+:\w+)?$")
-_VERSIONED_ROOT = re.compile(r"/v\d+(?:\.\d+)?$", re.IGNORECASE)
-_VERSIONED_PATH = re.compile(r"/v\d+[a-z]*(?:\.\d+)?(?:/|$)", re.IGNORECASE)
+VERSIONED_ROOT = re.compile(r"/v\d+(?:\.\d+)?$", re.IGNORECASE)
+VERSIONED_PATH = re.compile(r"/v\d+[a-z]*(?:\.\d+)?(?:/|$)", re.IGNORECASE)
 _PLACEHOLDER = re.compile(r"\{model\}|%7Bmodel%7D", re.IGNORECASE)
 _MODEL_SAFE = "/-._~@:"
 
@@ -87,7 +87,7 @@ def upstream_address(
     bad = fail(ErrorKind.CONFIGURATION, f"Provider {provider.id} has invalid baseUrl.", status=500)
     try:
         url = urlsplit(base_url(provider, target))
-        port = url.port or (443 if url.scheme == "https" else 80)
+        port = url.port or SCHEME_PORTS.get(url.scheme, 0)
     except ValueError as exc:
         raise bad from exc
     if url.scheme not in ("http", "https") or not url.hostname:
@@ -113,9 +113,9 @@ def _path(base: str, target: ProviderFormat, endpoint: Endpoint) -> str:
     if had_endpoint:
         return f"{root}/{wanted}"
     if target.family is ProviderFormat.GEMINI:
-        versioned = _VERSIONED_PATH.search(root)
+        versioned = VERSIONED_PATH.search(root)
         return f"{root}/{wanted}" if versioned else f"{root}/v1beta/{wanted}"
-    pattern = _VERSIONED_ROOT if target.family is ProviderFormat.CLAUDE else _VERSIONED_PATH
+    pattern = VERSIONED_ROOT if target.family is ProviderFormat.CLAUDE else VERSIONED_PATH
     return f"{root}/{wanted}" if pattern.search(root) else f"{root}/v1/{wanted}"
 
 

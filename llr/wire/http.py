@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Protocol, TypeAlias
 
+from llr.base.names import SCHEME_PORTS
 from llr.base.records import dataclass
 
 RawHeaders: TypeAlias = "list[tuple[bytes, bytes]]"
@@ -130,8 +131,7 @@ class Origin:
     def authority(self) -> str:
         """Returns `host[:port]` as the Host header wants it; the scheme's own port is left out."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        default = 443 if self.scheme == "https" else 80
-        return host if self.port == default else f"{host}:{self.port}"
+        return host if self.port == SCHEME_PORTS.get(self.scheme) else f"{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,12 @@ import re
 from collections.abc import Mapping
 
 from llr.base.names import ProviderFormat
+from llr.providers.urls import VERSIONED_PATH, VERSIONED_ROOT
 
 OPENAI, CLAUDE, GEMINI = ProviderFormat.OPENAI, ProviderFormat.CLAUDE, ProviderFormat.GEMINI
 
-_VERSION_END = re.compile(r"/v\d+(?:\.\d+)?$", re.IGNORECASE)
 # Google's OpenAI dialect lives at `/v1beta/openai`: a version, then one word.
 _VERSION_WORD = re.compile(r"/v\d+[a-z]*/(?!chat)[\w-]+$", re.IGNORECASE)
-_VERSION_INSIDE = re.compile(r"/v\d+[a-z]*(?:\.\d+)?(?:/|$)", re.IGNORECASE)
 _GEMINI_VERSION = re.compile(r"/v\d+[a-z]*$", re.IGNORECASE)
 
 
@@ -28,13 +27,13 @@ def models_url(base: str, target: ProviderFormat) -> str:
     if target is OPENAI:
         if path.endswith("/chat/completions"):
             return path.removesuffix("/chat/completions") + "/models" + query
-        found = _VERSION_END.search(path) or _VERSION_WORD.search(path)
+        found = VERSIONED_ROOT.search(path) or _VERSION_WORD.search(path)
         return f"{path}/models{query}" if found else f"{path}/v1/models{query}"
     if target is GEMINI:
         return f"{_gemini_root(path)}/models{query}"
     if path.endswith("/messages"):
         path = path.removesuffix("/messages")
-    return f"{path}/models{query}" if _VERSION_END.search(path) else f"{path}/v1/models{query}"
+    return f"{path}/models{query}" if VERSIONED_ROOT.search(path) else f"{path}/v1/models{query}"
 
 
 def generate_url(base: str, target: ProviderFormat, model: str = "") -> str:
@@ -45,13 +44,13 @@ def generate_url(base: str, target: ProviderFormat, model: str = "") -> str:
     if target is OPENAI:
         if path.endswith("/chat/completions"):
             return path + query
-        versioned = _VERSION_INSIDE.search(path)
+        versioned = VERSIONED_PATH.search(path)
         return f"{path}/chat/completions{query}" if versioned else f"{path}/v1/chat/completions{query}"
     if target is GEMINI:
         return f"{_gemini_root(path)}/models/{model.removeprefix('models/')}:generateContent{query}"
     if path.endswith("/messages"):
         return path + query
-    return f"{path}/messages{query}" if _VERSION_END.search(path) else f"{path}/v1/messages{query}"
+    return f"{path}/messages{query}" if VERSIONED_ROOT.search(path) else f"{path}/v1/messages{query}"
 
 
 def responses_url(base: str) -> str:
@@ -94,7 +93,7 @@ def preference(base: str, target: ProviderFormat) -> int:
     others = {word for name, words in _HINTS.items() if name is not target for word in words}
     if target is GEMINI or segments & others:
         return 0
-    versioned, root = bool(_VERSION_END.search(path)), not path.strip("/")
+    versioned, root = bool(VERSIONED_ROOT.search(path)), not path.strip("/")
     if versioned:
         return 90 if target is OPENAI else 10
     if root:

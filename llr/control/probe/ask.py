@@ -6,7 +6,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from llr.base.clock import Clock, SystemClock
 from llr.base.errors import ErrorKind, GatewayError, fail
 from llr.base.jsonio import JSON, InvalidJSON, dumps, loads
-from llr.base.names import ProviderFormat
+from llr.base.names import SCHEME_PORTS, ProviderFormat
 from llr.base.records import dataclass
 from llr.control.probe.replies import Reply
 from llr.control.report import refuse
@@ -47,7 +47,7 @@ def address_of(url: str, *, proxy: str | None = None, ca_file: str | None = None
     """
     try:
         parts = urlsplit(url.strip())
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+        port = parts.port or SCHEME_PORTS.get(parts.scheme, 0)
     except ValueError as exc:
         raise fail(ErrorKind.CONFIGURATION, "it is no valid http(s) URL") from exc
     if parts.scheme not in ("http", "https") or not parts.hostname:

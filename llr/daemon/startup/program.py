@@ -3,10 +3,10 @@
 import os
 import sys
 
+from llr.base.names import PROGRAMS
 from llr.daemon.spawn import Launcher, launcher
 from llr.daemon.startup.service import Machine, StartupError
 
-_SHIMS = ("llr", "llm-router", "llm-router-route")
 # Where a system keeps the python3 that upgrades replace in place.
 _STABLE = ("/usr/bin/python3", "/usr/local/bin/python3", "/opt/homebrew/bin/python3")
 
@@ -32,7 +32,7 @@ def scripts(started: Launcher, env_path: str) -> list[tuple[str, ...]]:
     if started.path:
         found.append(started.script)
     folder = os.path.dirname(started.executable)
-    found += [(os.path.join(folder, name),) for name in _SHIMS]
+    found += [(os.path.join(folder, name),) for name in PROGRAMS]
     return found if started.path else [*found, started.script]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from urllib.parse import urljoin, urlsplit
 
 from llr.base.errors import GatewayError
+from llr.base.names import SCHEME_PORTS
 from llr.daemon.update.release import UpdateError, checked_url, is_url
 from llr.wire.http import Origin, OutboundRequest, Timeouts, Transport
 
@@ -49,7 +50,7 @@ async def download(transport: Transport, source: str, most_bytes: int) -> bytes:
     url = source
     for _ in range(MAX_REDIRECTS + 1):
         parts = urlsplit(checked_url(url))
-        origin = Origin(parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+        origin = Origin(parts.scheme, parts.hostname or "", parts.port or SCHEME_PORTS.get(parts.scheme, 0))
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         headers = [(b"accept", b"*/*"), (b"accept-encoding", b"identity")]
         try:
