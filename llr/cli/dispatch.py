@@ -78,13 +78,16 @@ def _unheard(exc: OSError) -> int:
 
 def os_problem(exc: OSError) -> Problem:
     """Returns what the system refused, and what to do about it where that can be known."""
-    path = str(exc.filename or "")
+    # Of two files the second one is meant; the first is a temporary one of ours.
+    path = str(exc.filename2 or exc.filename or "")
     fix = ""
     if exc.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         shown = shlex.quote(os.path.dirname(path) or ".") if path else "."
         fix = f"Look at who owns it and its folder: `ls -la {shown}`. --config and HOME may name another place."
     elif exc.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         fix = "Make room on the disk; the file is as it was before."
+    elif exc.errno == errno.EBUSY:
+        fix = "A file that a container mounts by itself cannot be replaced: mount its folder and say --config."
     return Problem("os-error", f"{exc.strerror or exc}: {path}".rstrip(": "), fix)
 
 

@@ -102,6 +102,11 @@ def test_what_the_system_refuses_comes_with_advice(number: int, path: str | None
     assert str(os_problem(OSError(number, os.strerror(number), path))).startswith(said)
 
 
+def test_a_file_that_is_mounted_by_itself_is_named() -> None:
+    said = str(os_problem(OSError(errno.EBUSY, "Device or resource busy", "/c.json.tmp-1", None, "/c.json")))
+    assert said.startswith("Device or resource busy: /c.json. A file that a container mounts by itself")
+
+
 def test_without_a_home_folder_the_reason_is_told(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
