@@ -3,10 +3,9 @@
 import re
 
 from llr.config.cursor import Cursor
+from llr.config.keys import AMP_FROM, AMP_OVERRIDE_TO, AMP_TO
 from llr.config.links import Names, check_ref
 
-_TO = ("to", "target", "route", "ref")
-_FROM = ("from", "match", "pattern", "model")
 _KEY = ("id", "key", "name", "agent", "subagent", "signature")
 _REGEX = re.compile(r"/(.*)/[a-z]*\Z", re.DOTALL)
 
@@ -27,9 +26,9 @@ def check_amp(root: Cursor, names: Names) -> None:
     _ref(item.key("defaultRoute"), "AMP defaultRoute", names)
     _routes(item.key("routes"), names)
     for one in item.key("rawModelRoutes").each():
-        source = one.first(_FROM).text()
-        _pattern(one.first(_FROM), source)
-        _ref(one.first(_TO), f"AMP rawModelRoute '{source}'", names)
+        source = one.first(AMP_FROM).text()
+        _pattern(one.first(AMP_FROM), source)
+        _ref(one.first(AMP_TO), f"AMP rawModelRoute '{source}'", names)
     for kind, word in (("entities", "entity"), ("signatures", "signature")):
         _overrides(item.key("overrides").first((kind,)), word, names)
     _legacy(item, names)
@@ -47,21 +46,21 @@ def _routes(place: Cursor, names: Names) -> None:
             _ref(one, f"AMP route '{key}'", names)
         return
     for one in place.each():
-        _ref(one.first(_TO), f"AMP route '{one.first(_KEY).text()}'", names)
+        _ref(one.first(AMP_TO), f"AMP route '{one.first(_KEY).text()}'", names)
 
 
 def _overrides(place: Cursor, word: str, names: Names) -> None:
     named = place.members() if isinstance(place.value, dict) else [("", one) for one in place.each()]
     for key, one in named:
         own = one.first(_KEY).text() or key
-        _ref(one.first(("route", "to", "target", "ref")), f"AMP override {word} '{own}'", names)
+        _ref(one.first(AMP_OVERRIDE_TO), f"AMP override {word} '{own}'", names)
 
 
 def _legacy(item: Cursor, names: Names) -> None:
     for one in item.key("modelMappings").each():
-        source = one.first(_FROM).text()
-        _pattern(one.first(_FROM), source)
-        _ref(one.first(_TO), f"AMP modelMapping '{source}'", names, soft=True)
+        source = one.first(AMP_FROM).text()
+        _pattern(one.first(AMP_FROM), source)
+        _ref(one.first(AMP_TO), f"AMP modelMapping '{source}'", names, soft=True)
     mappings = item.key("subagentMappings")
     if isinstance(mappings.value, dict):
         for key, one in mappings.members():
@@ -69,7 +68,7 @@ def _legacy(item: Cursor, names: Names) -> None:
         return
     for one in mappings.each():
         own = one.first(("agent", "subagent", "name", "id")).text()
-        _ref(one.first(_TO), f"AMP subagentMapping '{own}'", names, soft=True)
+        _ref(one.first(AMP_TO), f"AMP subagentMapping '{own}'", names, soft=True)
 
 
 def _pattern(place: Cursor, text: str) -> None:

@@ -336,6 +336,12 @@ def known(kind: str) -> frozenset[str]:
     return frozenset(spelling for key in keys for spelling in key.spellings)
 
 
+# What an entry of the AMP mappings matches, and the route it leads to.
+AMP_FROM = ("from", "match", "pattern", "model")
+AMP_TO = ("to", "target", "route", "ref")
+AMP_OVERRIDE_TO = ("route", "to", "target", "ref")
+
+
 def provider_key(spelling: str) -> str | None:
     """Returns the name a provider's key is written under, whichever spelling is given; None for a key it lacks."""
     return next((key.name for key in PROVIDER.values() if spelling in key.spellings), None)

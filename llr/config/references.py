@@ -9,15 +9,13 @@ from llr.base.jsonio import JSON
 from llr.base.records import dataclass, field
 from llr.config.cursor import Cursor
 from llr.config.grammar import Direct, ToAlias, parse_ref, split_weight
-from llr.config.keys import spellings
+from llr.config.keys import AMP_OVERRIDE_TO, AMP_TO, spellings
 from llr.config.locate import alias_key, aliases, drop, get, known_refs, model_list, model_refs, providers, put
 from llr.config.models import model_id
 from llr.config.schema import Doc
 
 # What becomes of a parsed reference: another one, the same one, or None to drop it.
 Rewrite = Callable[[Direct | ToAlias], Direct | ToAlias | None]
-
-_TO = ("to", "target", "route", "ref")
 
 
 @dataclass(slots=True)
@@ -113,16 +111,16 @@ def _amp(amp: Doc, walk: _Walk) -> None:
     for kind in ("entities", "signatures"):
         items = overrides.get(kind) if isinstance(overrides, dict) else None
         for one in items.values() if isinstance(items, dict) else items if isinstance(items, list) else ():
-            if isinstance(one, dict) and not walk.member(one, ("route", "to", "target", "ref"), f"AMP override {kind}"):
-                for key in ("route", "to", "target", "ref"):
+            if isinstance(one, dict) and not walk.member(one, AMP_OVERRIDE_TO, f"AMP override {kind}"):
+                for key in AMP_OVERRIDE_TO:
                     one.pop(key, None)
 
 
 def _raw_route(one: JSON, where: str, walk: _Walk) -> bool:
     """Returns whether a mapping entry stays: an anchored one does without its target."""
-    if not isinstance(one, dict) or walk.member(one, _TO, where):
+    if not isinstance(one, dict) or walk.member(one, AMP_TO, where):
         return True
-    for key in _TO:
+    for key in AMP_TO:
         one.pop(key, None)
     return any(one.get(key) for key in ("sourceRouteKey", "source-route-key"))
 
@@ -138,7 +136,7 @@ def _routes(amp: Doc, name: str, where: str, walk: _Walk) -> None:
                 else:
                     value[key] = found
     elif isinstance(value, list):
-        walk.listed(amp, (name,), where, _TO)
+        walk.listed(amp, (name,), where, AMP_TO)
 
 
 def _web_search(doc: Doc, walk: _Walk) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
+from llr.base.names import DEFAULT_CONFIG
 from llr.base.records import dataclass, replace
 from llr.config.document import Document, DocumentError, read_document, write_document
 from llr.config.migrate import CURRENT_VERSION, default_alias, detected_version, upgrade
@@ -19,7 +20,6 @@ from llr.config.schema import Doc, Issue, Level, Parsed
 from llr.control.disk import Disk, SystemDisk
 from llr.control.filelock import locked
 
-DEFAULT_PATH = "~/.llm-router.json"
 KEPT_BACKUPS = 20
 ABSENT = "absent"
 
@@ -70,7 +70,7 @@ class Loaded:
 
 def resolve_path(path: str | None) -> str:
     """Returns the absolute path of the config file, `~` expanded and links followed; the default for None or ""."""
-    return os.path.realpath(os.path.expanduser(path or DEFAULT_PATH))
+    return os.path.realpath(os.path.expanduser(path or DEFAULT_CONFIG))
 
 
 def etag(data: bytes | None) -> str:

@@ -4,13 +4,11 @@ from collections.abc import Iterable
 
 from llr.base.jsonio import JSON
 from llr.base.redact import mask
-from llr.config.keys import spellings
+from llr.config.keys import AMP_FROM, AMP_TO, spellings
 from llr.config.locate import get
 from llr.config.schema import Config, Doc
 from llr.control.report import Fields, Section, Table, yes
 
-_FROM = ("from", "match", "pattern", "model")
-_TO = ("to", "target", "route", "ref")
 _KEY = ("key", "id", "name", "agent", "subagent", "signature")
 _PATTERNS = ("patterns", "matches", "models", "model", "pattern")
 
@@ -56,10 +54,10 @@ def amp_sections(config: Config) -> tuple[Section, ...]:
     """Returns the AMP sections of the report."""
     amp = _amp(config)
     key = _text(amp, "upstreamApiKey", "")
-    routes = _pairs(get(amp, "amp", "routes"), _KEY, _TO)
-    raw = _pairs(get(amp, "amp", "rawModelRoutes"), _FROM, _TO)
-    mappings = _pairs(get(amp, "amp", "modelMappings"), _FROM, _TO)
-    agents = _pairs(get(amp, "amp", "subagentMappings"), _KEY, _TO)
+    routes = _pairs(get(amp, "amp", "routes"), _KEY, AMP_TO)
+    raw = _pairs(get(amp, "amp", "rawModelRoutes"), AMP_FROM, AMP_TO)
+    mappings = _pairs(get(amp, "amp", "modelMappings"), AMP_FROM, AMP_TO)
+    agents = _pairs(get(amp, "amp", "subagentMappings"), _KEY, AMP_TO)
     present = any(amp.get(name) is not None for name in spellings("amp", "subagentDefinitions"))
     listed = get(amp, "amp", "subagentDefinitions")
     rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
