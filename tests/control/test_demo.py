@@ -162,7 +162,9 @@ async def test_an_error_comes_in_the_vendors_own_shape(name: str, model: str, st
     match name:
         case "messages":
             kinds = {529: "overloaded_error", 429: "rate_limit_error", 404: "not_found_error"}
-            assert ErrorResponse.model_validate(answer.json).error.type == kinds[status]
+            said = ErrorResponse.model_validate(answer.json)
+            assert said.error.type == kinds[status]
+            assert said.request_id == answer.headers.text(b"request-id") != ""
         case "gemini":
             names = {529: "UNAVAILABLE", 429: "RESOURCE_EXHAUSTED", 404: "NOT_FOUND"}
             assert (error["code"], error["status"]) == (status, names[status])
@@ -170,6 +172,7 @@ async def test_an_error_comes_in_the_vendors_own_shape(name: str, model: str, st
             codes = {529: "server_is_overloaded", 429: "rate_limit_exceeded", 404: "model_not_found"}
             assert error.keys() == {"message", "type", "param", "code"}
             assert error["code"] == codes[status]
+            assert answer.headers.text(b"x-request-id").startswith("req_")
 
 
 @each_format

@@ -151,7 +151,7 @@ KINDS = {400: "invalid_request_error", 404: "not_found_error", 429: "rate_limit_
 def error(failure: Failure, meta: Meta) -> Object:
     """Returns Anthropic's error body."""
     kind = KINDS.get(failure.status, "api_error")
-    return {"type": "error", "error": {"type": kind, "message": failure.message}, "request_id": meta.new_id("req_")}
+    return {"type": "error", "error": {"type": kind, "message": failure.message}, "request_id": meta.request_id}
 
 
 def late_error(turn: Turn, failure: Failure, meta: Meta) -> list[bytes]:
@@ -162,4 +162,4 @@ def late_error(turn: Turn, failure: Failure, meta: Meta) -> list[bytes]:
 
 
 COUNTING = Counting(read_count, lambda count: {"input_tokens": count})
-MESSAGES = Dialect(read, whole, stream, late_error, error, COUNTING)
+MESSAGES = Dialect(read, whole, stream, late_error, error, COUNTING, id_field=b"request-id")

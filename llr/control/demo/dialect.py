@@ -21,7 +21,8 @@ class Dialect:
     """One wire format, seen from the vendor's side.
 
     `read` raises `BadRequest`; `whole` is a plain answer; `stream` the frames of a streamed one; `late_error` the
-    frames of a stream that fails after its head and before its first word; `error` the body of an error answer.
+    frames of a stream that fails after its head and before its first word; `error` the body of an error answer;
+    `id_field` the header field that carries the request's id.
     """
 
     read: Callable[[Object], Turn]
@@ -31,6 +32,7 @@ class Dialect:
     error: Callable[[Failure, Meta], Object]
     counting: Counting | None = None
     stream_type: bytes = b"text/event-stream; charset=utf-8"
+    id_field: bytes = b"x-request-id"
 
 
 def data_frame(value: JSON) -> bytes:

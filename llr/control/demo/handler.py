@@ -63,7 +63,7 @@ def demo_handler(ids: IdSource, clock: Clock, *, pace_s: float = PACE_S) -> Hand
     async def handle(request: Request) -> Response:
         split = urlsplit(request.target)
         path, query = unquote(split.path), parse_qs(split.query)
-        meta = Meta(ids.new, int(clock.now()))
+        meta = Meta(ids.new, int(clock.now()), ids.new("req_"))
         dialect, verb, model = _route(path, query)
         if request.method in {"GET", "HEAD"}:
             return _listing(request, path, meta)
@@ -147,7 +147,7 @@ async def _answer(dialect: Dialect, verb: str, body: Object, meta: Meta, pace: P
 
 
 def _plain(dialect: Dialect, model: str, body: bytes, meta: Meta) -> Response:
-    headers = _headers(b"application/json", meta)
+    headers = _headers(dialect, b"application/json", meta)
     match model:
         case "garbage":
             return Response(200, headers, GARBAGE)
@@ -160,7 +160,7 @@ def _plain(dialect: Dialect, model: str, body: bytes, meta: Meta) -> Response:
 
 
 def _streamed(dialect: Dialect, turn: Turn, meta: Meta, pace: Pace) -> Response:
-    headers = [*_headers(dialect.stream_type, meta), (b"cache-control", b"no-cache")]
+    headers = [*_headers(dialect, dialect.stream_type, meta), (b"cache-control", b"no-cache")]
     match turn.model:
         case "garbage":
             return Response(200, headers, _paced([b'data: {"half": \n\n', GARBAGE], pace))
@@ -190,14 +190,14 @@ async def _cut(frames: list[bytes], pace: Pace | None) -> AsyncIterator[bytes]:
 
 
 def _failed(dialect: Dialect, failure: Failure, meta: Meta) -> Response:
-    headers = _headers(b"application/json", meta)
+    headers = _headers(dialect, b"application/json", meta)
     if failure.retry_after_s is not None:
         headers.append((b"retry-after", str(failure.retry_after_s).encode()))
     return Response(failure.status, headers, dumps(dialect.error(failure, meta)))
 
 
-def _headers(content_type: bytes, meta: Meta) -> RawHeaders:
-    return [(b"content-type", content_type), (b"request-id", meta.new_id("req_").encode())]
+def _headers(dialect: Dialect, content_type: bytes, meta: Meta) -> RawHeaders:
+    return [(b"content-type", content_type), (dialect.id_field, meta.request_id.encode())]
 
 
 def _json(status: int, body: Object) -> Response:

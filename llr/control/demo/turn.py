@@ -95,10 +95,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """What an answer needs besides its words: a source of ids and the instant in epoch seconds."""
+    """What an answer needs besides its words: a source of ids, the instant in epoch seconds, the request's own id."""
 
     new_id: Callable[[str], str]
     created_at: int
+    request_id: str
 
 
 @dataclass(frozen=True, slots=True)
