@@ -19,7 +19,7 @@ from llr.gateway.counting import count_tokens
 from llr.gateway.deps import Deps, Live
 from llr.gateway.exchange import Exchange
 from llr.gateway.explaining import explained
-from llr.gateway.history import expanded, not_found, referred, stored_answer
+from llr.gateway.history import expanded, not_found, stored_answer
 from llr.gateway.intake import need_of, read_call
 from llr.gateway.models import (
     discovered_models,
@@ -31,7 +31,7 @@ from llr.gateway.models import (
     shape_for,
 )
 from llr.gateway.observe import Started, ignore
-from llr.gateway.peers import forget, look_up
+from llr.gateway.peers import forget, look_up, referred
 from llr.gateway.respond import JSON_HEADERS, fault_response, with_request_id
 from llr.gateway.routes import Access, Action, Match, allowed, client_of, find, normal_path
 from llr.gateway.stored import stored_call
@@ -168,7 +168,7 @@ class Gateway:
         previous = call.payload.value.get("previous_response_id") if call.client is FormatId.RESPONSES else None
         if not previous:
             if call.client is FormatId.RESPONSES:
-                call = referred(call, self._deps.history, self._deps.clock.now())
+                call = await referred(self._deps, call)
             return await self._answered(call, "", live)
         known = await look_up(self._deps, previous, call.owner)
         if known.foreign:

@@ -15,7 +15,7 @@ from llr.gateway.detect import FORMAT_NAMES, detect
 from llr.gateway.downgrade import as_learned
 from llr.gateway.history import expanded
 from llr.gateway.intake import need_of
-from llr.gateway.peers import look_up
+from llr.gateway.peers import look_up, referred
 from llr.gateway.respond import JSON_HEADERS
 from llr.gateway.routes import Action
 from llr.providers.urls import GENERATION
@@ -68,6 +68,8 @@ async def _as_asked(call: Call, asked: Mapping[str, JSON], body: dict[str, JSON]
         extra={},
     )
     previous = body.get("previous_response_id") if client is FormatId.RESPONSES else None
+    if not previous:
+        return (await referred(deps, made) if client is FormatId.RESPONSES else made), ""
     known = await look_up(deps, previous, made.owner)
     return (expanded(made, known.turn) if known.turn is not None else made), known.issuer
 

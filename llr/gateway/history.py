@@ -4,7 +4,7 @@ Law: bounded in entries, bytes and time; a conversation whose beginning was forg
 brings another credential than the one a turn was asked with does not find it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from llr.base.errors import ErrorKind, Fault, GatewayError
 from llr.base.jsonio import JSON, dumps, object_in
@@ -91,25 +91,31 @@ def expanded(call: Call, entry: Entry) -> Call:
     return replace(call, payload=Payload(Document(data)), extra=previous)
 
 
-def referred(call: Call, history: History, now: float) -> Call:
-    """Returns the call with the items it only refers to in place of the references, as far as they were said here.
-
-    An id that two answers gave to different items stands for neither.
-    """
+def references(call: Call) -> frozenset[str]:
+    """Returns the ids of the items a call only refers to."""
     document = call.payload.document
     # One look at the bytes: nearly no request refers to anything.
     items = document.value.get("input") if document is not None and b"item_reference" in document.data else None
-    wanted = {one for item in items if (one := reference(item))} if isinstance(items, list) else set()
-    if document is None or not isinstance(items, list) or not wanted:
-        return call
+    return frozenset(one for item in items if (one := reference(item))) if isinstance(items, list) else frozenset()
+
+
+def said_items(history: History, owner: str, wanted: Collection[str], now: float) -> dict[str, JSON]:
+    """Returns the items answered to an owner, by id; None for an id that two answers gave to different items."""
     found: dict[str, JSON] = {}
     for key, entry in history.all():
-        said = entry.response.get("output") if key.startswith(f"{call.owner} ") and entry.expires_at > now else None
+        said = entry.response.get("output") if key.startswith(f"{owner} ") and entry.expires_at > now else None
         for item in said if isinstance(said, list) else ():
             ident = item.get("id") if isinstance(item, dict) else None
             if isinstance(ident, str) and ident in wanted:
                 found[ident] = item if found.get(ident, item) == item else None
-    if not any(found.values()):
+    return found
+
+
+def with_items(call: Call, found: Mapping[str, JSON]) -> Call:
+    """Returns the call with these items in place of references to them."""
+    document = call.payload.document
+    items = document.value.get("input") if document is not None else None
+    if document is None or not isinstance(items, list) or not any(found.values()):
         return call
     data = b"".join(document.splice({"input": [found.get(reference(item)) or item for item in items]}))
     return replace(call, payload=Payload(Document(data)), extra={})

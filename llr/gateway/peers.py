@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from llr.base.jsonio import JSON
 from llr.base.names import FormatId
 from llr.base.records import dataclass
+from llr.gateway.call import Call
 from llr.gateway.deps import Deps
-from llr.gateway.history import Entry, owned
+from llr.gateway.history import Entry, owned, references, said_items, with_items
 from llr.gateway.stored import issuers, note_issuer
 
 # What is written of a turn is at most twice its size, and a line between processes has an end.
@@ -90,6 +91,20 @@ async def look_up(deps: Deps, response_id: object, owner: str) -> Known:
     return Known(found)
 
 
+async def referred(deps: Deps, call: Call) -> Call:
+    """Returns the call with the items it only refers to in place of the references, as far as they were said here."""
+    wanted = references(call)
+    if not wanted:
+        return call
+    found = said_items(deps.history, call.owner, wanted, deps.clock.now())
+    missing: list[JSON] = [*sorted(wanted - found.keys())]
+    if missing and deps.peers.line is not None:
+        for told in await deps.peers.line.ask({"items": missing, "owner": call.owner}):
+            if isinstance(told, dict):
+                found |= told
+    return with_items(call, found)
+
+
 async def forget(deps: Deps, response_id: str, owner: str) -> None:
     """Forgets a turn in every process."""
     key = owned(owner, response_id)
@@ -110,6 +125,9 @@ def told(deps: Deps, question: JSON) -> JSON:
             if not isinstance(found, Entry):
                 return found
             return {"turn": _written(found)} if found.size_bytes <= _MOST_BYTES else None
+        case {"items": list(wanted), "owner": str(owner)}:
+            ids = {one for one in wanted if isinstance(one, str)}
+            return said_items(deps.history, owner, ids, deps.clock.now()) or None
     return None
 
 

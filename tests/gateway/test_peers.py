@@ -73,6 +73,19 @@ async def test_a_turn_is_read_and_deleted_from_any_process() -> None:
     assert [(await play.ask("GET", path, b"", MINE)).status for play in (first, second, third)] == [404] * 3
 
 
+async def test_items_said_in_one_process_can_be_referred_to_in_another() -> None:
+    first, second, third = processes(translated(), CHAT.answer)
+    ids = [(await ask(play, "x")).json["output"][0]["id"] for play in (first, second)]
+    items: list[Any] = [{"type": "item_reference", "id": each} for each in ids]
+    items.append({"role": "user", "content": "and?"})
+    body = {"model": "any", "input": items}
+    assert (await third.ask("POST", RESPONSES.path, body, MINE)).status == 200
+    sent = third.upstream("a.test").bodies[-1]["messages"]
+    assert [row["role"] for row in sent][-1] == "user"
+    assert json.dumps(sent).count(CHAT.answer["choices"][0]["message"]["content"]) == 2
+    assert (await third.ask("POST", RESPONSES.path, body, YOURS)).status == 404
+
+
 async def test_what_is_kept_for_one_owner_is_hidden_from_others_in_any_process() -> None:
     first, second, _ = processes(translated(), CHAT.answer)
     one = (await ask(first, "one")).json["id"]
