@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from llr.base.jsonio import JSON
 from llr.cli.cmd_reload import issue_line
 from llr.cli.context import Context, config_path
+from llr.control.effective import settings_rows, value_text
 from llr.control.params import Kind, Param
 from llr.control.report import FAILED, Fields, Items, Outcome, Problem, Report, Section, Table
 from llr.daemon import instance
@@ -17,18 +18,6 @@ PARAMS: tuple[Param, ...] = (
 )
 
 
-def _text(value: JSON) -> str:
-    match value:
-        case None | "":
-            return "(not set)"
-        case bool():
-            return "Yes" if value else "No"
-        case list():
-            return ", ".join(map(str, value)) or "(none)"
-        case _:
-            return str(value)
-
-
 def _listed(facts: Mapping[str, JSON], name: str) -> tuple[JSON, ...]:
     value = facts.get(name)
     return tuple(value) if isinstance(value, list) else ()
@@ -38,12 +27,11 @@ def _lesson(value: JSON) -> str:
     """Returns one lesson: which model, in which wire format, and what is kept from it since."""
     if not isinstance(value, dict):
         return ""
-    return f"{value.get('candidate')} ({value.get('wire')}): {_text(value.get('marks'))}"
+    return f"{value.get('candidate')} ({value.get('wire')}): {value_text(value.get('marks'))}"
 
 
 def _sections(facts: Mapping[str, JSON]) -> tuple[Section, ...]:
-    settings = facts.get("settings")
-    rows = tuple((name, _text(value)) for name, value in settings.items()) if isinstance(settings, dict) else ()
+    rows = settings_rows(facts.get("settings"))
     issues = tuple(map(issue_line, _listed(facts, "issues")))
     learned = tuple(map(_lesson, _listed(facts, "learned")))
     unused = tuple(map(str, _listed(facts, "unusedVariables")))
@@ -107,7 +95,7 @@ def _idle(args: Namespace, context: Context) -> Outcome:
     from llr.cli.configuration import look
 
     facts = look(config_path(args), context.env)
-    rows = (("Gateway", "(not running)"), ("Config File", _text(facts.get("configFile"))))
+    rows = (("Gateway", "(not running)"), ("Config File", value_text(facts.get("configFile"))))
     report = Report("LLM Router Status", (Fields("Overview", rows), *_sections(facts)))
     return Outcome(FAILED if args.check else 0, report=report, data={"running": False, **facts})
 

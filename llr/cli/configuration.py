@@ -4,14 +4,14 @@ from argparse import Namespace
 from collections.abc import Mapping
 
 from llr.base.jsonio import JSON
-from llr.base.records import fields
 from llr.cli.context import Context
 from llr.config import knobs
 from llr.config.migrate import CURRENT_VERSION
-from llr.config.schema import Config, Doc, Settings
+from llr.config.schema import Config, Doc
 from llr.config.settings import settings as effective
 from llr.control import configfile, issues
 from llr.control.configfile import ConfigSyntaxError, Loaded
+from llr.control.effective import settings_facts
 from llr.control.report import FAILED, refuse
 from llr.control.validate import open_to_others
 
@@ -112,21 +112,6 @@ def waiting_keys(first: Config, now: Config, env: Mapping[str, str]) -> tuple[st
 
 def _differ(one: object, other: object, name: str) -> bool:
     return bool(getattr(one, name) != getattr(other, name))
-
-
-def settings_facts(found: Settings) -> dict[str, JSON]:
-    """Returns the effective settings under their stable JSON names."""
-    facts: dict[str, JSON] = {}
-    for item in fields(found):
-        value = getattr(found, item.name)
-        facts[_json_name(item.name)] = list(value) if isinstance(value, tuple) else value
-    return facts
-
-
-def _json_name(name: str) -> str:
-    stem = name.removesuffix("_s") + "_seconds" if name.endswith("_s") else name
-    head, *tail = stem.split("_")
-    return head + "".join(word.capitalize() for word in tail)
 
 
 def config_facts(config: Config | None, env: Mapping[str, str]) -> dict[str, JSON]:

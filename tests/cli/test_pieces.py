@@ -15,6 +15,7 @@ from llr.cli.merges import MERGES
 from llr.cli.parser import build
 from llr.cli.stores import Chosen
 from llr.config.schema import Doc, Settings
+from llr.control.effective import settings_facts
 from llr.control.report import Refused
 from llr.daemon.channel import Answer, Ask, problem
 from llr.state.file import FileStore
@@ -40,7 +41,7 @@ def test_typed_flags_in_the_document(doc: Doc, changed: dict[str, Any], expected
 
 
 def test_settings_have_stable_names() -> None:
-    facts = configuration.settings_facts(Settings())
+    facts = settings_facts(Settings())
     assert facts["drainTimeoutSeconds"] == 30.0
     assert facts["maxBodyBytes"] == 32 * 1024 * 1024
     assert facts["allowedIps"] == []

@@ -74,6 +74,9 @@ def test_config_is_served_and_told_without_secrets(life: Life, upstream: int) ->
     assert status["configFile"] == str(life.home / ".llm-router.json")
     assert status["stateBackend"] == "file"
     assert status["settings"]["retryAttempts"] == 3
+    life.env["LLM_ROUTER_ORIGIN_RETRY_ATTEMPTS"] = "7"
+    told = life.json("config", "snapshot")["data"]["settings"]
+    assert told["retryAttempts"] == 3, "the gateway's, not those of this shell"
     for args in (("status",), ("status", "--json"), ("config", "list"), ("config", "list", "--json")):
         said = life.run(*args)
         assert KEY not in said.stdout + said.stderr

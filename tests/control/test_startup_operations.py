@@ -99,3 +99,11 @@ def test_install_checks_first(desk: Desk, manager: Manager) -> None:
 def test_the_snapshot_tells_of_it(desk: Desk, manager: Manager) -> None:
     assert desk.json("snapshot")["data"]["startup"]["serviceName"] == "llm-router.service"
     assert json.dumps(desk.json("snapshot")["data"]["startup"]["hints"]) == '["Linger is off."]'
+
+
+def test_the_snapshot_lists_the_settings_in_effect(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLM_ROUTER_ORIGIN_RETRY_ATTEMPTS", "7")
+    assert desk.json("snapshot")["data"]["settings"]["retryAttempts"] == 7
+    _, out, _ = desk.run("snapshot")
+    assert out.index("\nStartup\n") < out.index("\nSettings\n") < out.index("\nOverview\n")
+    assert "| retryAttempts               | 7 " in out
