@@ -6,6 +6,7 @@ from typing import Any
 from llr.base.errors import ErrorKind, Fault, GatewayError, fail
 from llr.base.jsonio import JSON
 from llr.base.names import FormatId
+from llr.base.records import replace
 from llr.formats import carrier
 from llr.formats.base import Meta
 from llr.formats.errors import stream_fault
@@ -100,7 +101,7 @@ def stop_of(reason: str, *, called: bool, refused: bool) -> Stop:
 
 
 def _message_parts(message: Mapping[str, Any], choice: Mapping[str, Any]) -> tuple[Part, ...]:
-    parts: list[Part] = decode_reasoning(message, "")
+    parts: list[Part] = [_sealed_here(part) for part in decode_reasoning(message, "")]
     content = message.get("content", choice.get("text"))
     if isinstance(content, str):
         parts += [Text(content, citations(message.get("annotations"), content))] if content else []
@@ -115,6 +116,13 @@ def _message_parts(message: Mapping[str, Any], choice: Mapping[str, Any]) -> tup
         known = text(message.get("tool_call_id")) or text(message.get("tool_use_id")) or "tool_0"
         parts.append(ToolCall(known, text(legacy.get("name")), text(legacy.get("arguments"))))
     return tuple(parts)
+
+
+def _sealed_here(part: Part) -> Part:
+    """Returns reasoning of an answer with its signature as this server's own: who wrote it is to see it again."""
+    if isinstance(part, Reasoning) and not part.redacted and part.seal is not None and isinstance(part.seal.data, str):
+        return replace(part, seal=Seal(CHAT, {SIGNATURE: part.seal.data}))
+    return part
 
 
 def decode_thinking_list(content: Any) -> list[Part]:

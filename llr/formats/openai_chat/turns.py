@@ -41,6 +41,7 @@ from llr.ir.parts import (
     Reasoning,
     Refusal,
     Role,
+    Seal,
     SourceKind,
     Text,
     ToolCall,
@@ -326,7 +327,7 @@ class Conversation:
             if replay == "forbidden" or not (fit or replay == "required") or not (own or calls or replay):
                 self._lose(part.at, "reasoning", "this target did not write it", LossLevel.SILENT)
                 continue
-            data = part.seal.data if fit and part.seal is not None and isinstance(part.seal.data, dict) else {}
+            data = _kept(part.seal) if fit and part.seal is not None else {}
             words = part.text or "\n\n".join(part.summary)
             if fit and HASH in data and data[HASH] != text_hash(words):
                 self._lose(part.at, "reasoning", "its text was changed", LossLevel.SILENT)
@@ -353,6 +354,13 @@ class Conversation:
     def _field(self, known: str) -> str:
         configured = self.target.capabilities.get("reasoning_field")
         return known or (configured if isinstance(configured, str) and configured else "reasoning_content")
+
+
+def _kept(seal: Seal) -> dict[str, Any]:
+    """Returns what a seal of Chat reasoning holds; carriers of older releases held a signature bare."""
+    if isinstance(seal.data, dict):
+        return seal.data
+    return {SIGNATURE: seal.data} if isinstance(seal.data, str) else {}
 
 
 def custom_tools(target: Target, extras: Any) -> bool:
