@@ -1,4 +1,4 @@
-"""Signed thoughts of a Chat upstream: kept in one shape by clients of other formats, and given back to who wrote them."""
+"""Signed thoughts of a Chat upstream: clients of other formats keep them in one shape, and who wrote them gets them."""
 
 from typing import Any
 
