@@ -30,6 +30,7 @@ class Providers:
         self.open = threading.Event()
         self.open.set()
         self.refuses = ""
+        self.says = ""
         self.asked: dict[str, list[dict[str, str]]] = {name: [] for name in "abc"}
         providers = self
 
@@ -43,7 +44,8 @@ class Providers:
                 if name == "a":
                     providers.open.wait(30)
                 status = providers.status[name]
-                body = ANSWER if status == 200 else json.dumps(REFUSAL).encode()
+                refusal = {"error": {"message": providers.says}} if providers.says else REFUSAL
+                body = ANSWER if status == 200 else json.dumps(refusal).encode()
                 if providers.refuses in sent:
                     words = f"Unsupported parameter: '{providers.refuses}'"
                     status, body = 400, json.dumps({"error": {"message": words, "param": providers.refuses}}).encode()
