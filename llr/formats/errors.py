@@ -94,8 +94,11 @@ WORDS: Mapping[ErrorKind, Words] = {
     ErrorKind.INTERNAL: Words("api_error", "server_error", None, "INTERNAL"),
 }
 # Statuses whose Messages type is not that of their kind.
-_MESSAGES_BY_STATUS = {402: "billing_error", 409: "conflict_error", 413: "request_too_large", 529: "overloaded_error"}
-_OPENAI_BY_STATUS = {402: "insufficient_quota", 409: "conflict_error"}
+_MESSAGES_BY_STATUS = {
+    **{400: "invalid_request_error", 402: "billing_error", 409: "conflict_error", 413: "request_too_large"},
+    529: "overloaded_error",
+}
+_OPENAI_BY_STATUS = {400: "invalid_request_error", 402: "insufficient_quota", 409: "conflict_error"}
 
 
 def messages_type(fault: Fault) -> str:
@@ -201,6 +204,8 @@ def read_error(value: Any) -> ErrorText | None:
         return _inner(inner, value)
     if value.get("detail"):
         return ErrorText(_details(value["detail"]))
+    if isinstance(value.get("message"), dict) and value["message"].get("detail"):
+        return ErrorText(_details(value["message"]["detail"]))
     if reading.text(value.get("message")) and (value.get("code") or value.get("object") == "error" or len(value) <= 3):
         return _inner(value, value)
     return None

@@ -11,6 +11,7 @@ from llr.base.errors import ErrorKind, fail
 from llr.base.names import FormatId
 from llr.formats.base import Target
 from llr.formats.reading import NOTE, words
+from llr.formats.schema import schema_words
 from llr.ir.loss import Loss, LossLevel
 from llr.ir.parts import Extras
 from llr.ir.request import ChatRequest, Options
@@ -183,6 +184,10 @@ _FILTERS: Mapping[str, tuple[str, ...]] = {
 # ("max_tokens=max_completion_tokens"), a key that messages, their parts and tools must not have, a schema keyword, the
 # most output tokens, and the name of the hosted search.
 DROP, RENAME, PART, SCHEMA, LIMIT = "drop:", "rename:", "part:", "schema:", "limit:"
+# A field of messages themselves, not of their parts; two things to do without a name.
+MESSAGE, SIGN_CALLS, SCHEMA_IN_WORDS = "message:", "sign:calls", "answer:in-words"
+# The vendor's documented stand-in for the signature of a call that another model made.
+NO_SIGNATURE = "skip_thought_signature_validator"
 _TOKEN_FIELDS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 _SCHEMA_FIELDS = ("input_schema", "parameters", "parametersJsonSchema", "schema", "responseSchema")
 
@@ -281,6 +286,38 @@ def _searching(body: dict[str, Any], name: str) -> dict[str, Any]:
     return {**body, "tools": named, **choice}
 
 
+def _nameless(message: Any, key: str) -> Any:
+    """Returns a message without one of its own fields; the result of a legacy function is found by its name."""
+    if not isinstance(message, dict) or key not in message or message.get("role") == "function":
+        return message
+    return {name: value for name, value in message.items() if name != key}
+
+
+def _signed(content: Any) -> Any:
+    """Returns a Gemini content whose first call has a signature."""
+    parts = content.get("parts") if isinstance(content, dict) else None
+    if not isinstance(parts, list):
+        return content
+    for place, part in enumerate(parts):
+        if isinstance(part, dict) and "functionCall" in part:
+            if part.get("thoughtSignature"):
+                return content
+            signed = {**part, "thoughtSignature": NO_SIGNATURE}
+            return {**content, "parts": [*parts[:place], signed, *parts[place + 1 :]]}
+    return content
+
+
+def _answering_in_words(body: dict[str, Any]) -> dict[str, Any]:
+    """Returns a Chat body that asks for JSON, with its schema in the instructions, where it asked by the schema."""
+    form, messages = body.get("response_format"), body.get("messages")
+    if not isinstance(form, dict) or form.get("type") != "json_schema" or not isinstance(messages, list):
+        return body
+    lead = next((at for at, each in enumerate(messages) if each.get("role") not in ("system", "developer")), 0)
+    asked = {"role": "system", "content": schema_words(form.get("json_schema", {}).get("schema"))}
+    told = [*messages[:lead], asked, *messages[lead:]]
+    return {**body, "response_format": {"type": "json_object"}, "messages": told}
+
+
 def apply_learned(body: dict[str, Any], learned: Iterable[str]) -> dict[str, Any]:
     """Returns `body` with what was learned about a target applied; marks that are no field names do nothing here."""
     for item in sorted(learned):
@@ -301,6 +338,12 @@ def apply_learned(body: dict[str, Any], learned: Iterable[str]) -> dict[str, Any
                 body = _limited(body, int(name))
             case "search:":
                 body = _searching(body, name)
+            case "message:" if isinstance(body.get("messages"), list):
+                body = {**body, "messages": [_nameless(each, name) for each in body["messages"]]}
+            case "sign:" if isinstance(body.get("contents"), list):
+                body = {**body, "contents": [_signed(each) for each in body["contents"]]}
+            case "answer:":
+                body = _answering_in_words(body)
     return body
 
 

@@ -10,6 +10,7 @@ from llr.base.names import FormatId
 from llr.formats import carrier
 from llr.formats.base import Target
 from llr.formats.effort import body_effort, clamp, openai_efforts, plan_thinking
+from llr.formats.fields import NO_SIGNATURE
 from llr.formats.models_rules import messages_rules
 from llr.formats.reading import integer, rows, table, tables, text
 from llr.formats.tool_names import RULES
@@ -102,10 +103,6 @@ def _opened_responses(body: Body, opener: Opener) -> Body:
     return {**body, "input": items}
 
 
-# Google documents this value for calls whose signature was lost.
-_SKIP = "skip_thought_signature_validator"
-
-
 def _opened_gemini(body: Body, opener: Opener) -> Body:
     contents = []
     for content in rows(body.get("contents")):
@@ -122,7 +119,7 @@ def _opened_part(part: Any, opener: Opener) -> Any:
             if isinstance(opened, str):
                 return {**part, field: opened}
             if "functionCall" in part or "function_call" in part:
-                return {**part, field: _SKIP}
+                return {**part, field: NO_SIGNATURE}
             return {key: value for key, value in part.items() if key != field}
     return part
 

@@ -11,9 +11,19 @@ from typing import Any
 from llr.base.errors import ErrorKind, Fault
 from llr.base.names import FormatId
 from llr.base.records import dataclass
-from llr.formats.fields import DROP, LIMIT, PART, RENAME, SCHEMA, apply_learned
+from llr.formats.fields import (
+    DROP,
+    LIMIT,
+    MESSAGE,
+    PART,
+    RENAME,
+    SCHEMA,
+    SCHEMA_IN_WORDS,
+    SIGN_CALLS,
+    apply_learned,
+)
 from llr.formats.ids import NINE, CallIds
-from llr.formats.reading import rows, table, tables, text
+from llr.formats.reading import rows, table, tables, text, words
 
 Body = dict[str, Any]
 
@@ -39,6 +49,14 @@ NINE_IDS = "nine-ids"
 _NEEDED = frozenset(
     ("model", "messages", "input", "contents", "prompt", "stream", "tools", "system", "instructions", "max_tokens")
 )
+# What messages, their parts and tools cannot be without.
+_PARTS_NEED = words(
+    "content role type text parts name id function functions arguments args input tool_call_id tool_use_id call_id "
+    "tool_calls functionCall functionResponse function_call image_url url source data parameters input_schema"
+)
+_MESSAGE_NAME = re.compile(r"messages(?:\.\d+)?\.name")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_REFUSAL = re.compile(r"(?i)unsupported|unknown|not supported|unrecognized|not permitted|must be verified")
 _Q = r"[`'\"]"
 _NAME = r"([A-Za-z_][\w.\[\]-]*)"
 _UNSUPPORTED = tuple(
@@ -55,6 +73,8 @@ _UNSUPPORTED = tuple(
         rf"(?:parameter|argument|field) {_Q}?{_NAME}{_Q}? is not (?:supported|permitted|allowed)",
         rf"does(?:n't| not) support (?:the )?(?:parameter )?{_Q}?{_NAME}{_Q}? ?(?:parameter|field)?",
         rf"got an unexpected keyword argument {_Q}{_NAME}{_Q}",
+        rf"(?:argument|parameter) not supported on this model: {_Q}?{_NAME}",
+        rf"{_Q}temperature{_Q} and {_Q}(top_p){_Q} cannot both",
     )
 )
 _INSTEAD = re.compile(rf"{_Q}{_NAME}{_Q}[^.]*\.? *use {_Q}{_NAME}{_Q} instead", re.IGNORECASE)
@@ -62,16 +82,30 @@ _SIGNATURE = re.compile(
     r"(?i)invalid [`'\"]?signature|bound to a different conversation|thinking[`'\"]? blocks?.{0,80}cannot be modified"
     r"|encrypted[_ ]content.{0,60}(?:could not|cannot|can't) be (?:verified|decrypted|decoded)"
     r"|invalid_encrypted_content|thought[_ ]?signature.{0,40}(?:invalid|not valid|corrupt)"
+    r"|(?:corrupt\w*|invalid) thought[_ ]?signature"
+    r"|item (?:with id )?[`'\"]\w+[`'\"] (?:not found|of type [`'\"]\w+[`'\"] was provided without its required)"
+)
+_UNSIGNED = re.compile(r"(?i)missing a [`'\"]?thought_?signature")
+_NO_GEMINI_THINKING = re.compile(
+    r"(?i)thinking(?:[ _](?:level|budget|config|mode)\w*)?\b.{0,60}(?:not supported|is invalid|only enabled when)"
+)
+_NO_SCHEMA_ANSWER = re.compile(
+    r"(?i)response_format.{0,60}(?:unavailable|not (?:supported|available))"
+    r"|json_schema.{0,60}not (?:supported|available)"
 )
 _EXPECTED_THINKING = re.compile(r"(?i)expected [`'\"]?thinking[`'\"]?.{0,60}but found")
 _NO_MANUAL = re.compile(
     r"(?i)(?:budget_tokens|thinking\.type\.enabled|thinking\.enabled).{0,80}(?:not supported|adaptive)"
 )
 _NO_ADAPTIVE = re.compile(r"(?i)adaptive.{0,60}(?:not supported|not available|does not match|input tag)")
-_SYSTEM_ROLE = re.compile(r"(?i)role [`'\"]?system[`'\"]? is not supported|unexpected role [`'\"]?system")
+_SYSTEM_ROLE = re.compile(
+    r"(?i)role [`'\"]?system[`'\"]? is not supported|unexpected role [`'\"]?system"
+    r"|messages\.\d+\.role: input should be [^.]*assistant"
+)
 _DEVELOPER_ROLE = re.compile(
     r"(?i)developer[`'\"]? (?:is not one of|role is not)|(?:unknown|unsupported|invalid|unexpected) (?:message )?role"
     r".{0,20}developer|role.{0,40}input should be.{0,80}got.{0,10}developer"
+    r"|role[`'\"]? does not support [`'\"]developer"
 )
 _MISSING_REASONING = re.compile(
     r"(?i)(?:missing|must|required|need).{0,60}reasoning_content|reasoning_content.{0,60}(?:missing|required|must)"
@@ -89,6 +123,8 @@ _SCHEMA = tuple(
         rf"invalid schema.{{0,200}}?{_Q}(\$?[A-Za-z]\w*){_Q} is not (?:permitted|supported|allowed)",
         rf"(?:schema|input_schema|parameters).{{0,120}}(?:keyword|property|field) {_Q}(\$?[A-Za-z]\w*){_Q}",
         rf"(?:for|in) {_Q}?\w+{_Q}? type, (?:property|properties) {_Q}(\w+){_Q} (?:is|are) not supported",
+        rf"{_Q} is not a valid (format)\b",
+        r"(?:parameters|schema|properties)\S*\.(\w+): only ",
     )
 )
 _SEARCH = re.compile(
@@ -111,7 +147,29 @@ def _thinking_history(fault: Fault, body: Body, upstream: FormatId) -> Repair | 
     said = f"{fault.code} {fault.message}"
     if not _SIGNATURE.search(said):
         return None
-    return Repair("", without_thinking(body, upstream))
+    mended = without_thinking(body, upstream)
+    return Repair("", apply_learned(mended, (SIGN_CALLS,)) if upstream is FormatId.GEMINI else mended)
+
+
+def _unsigned(fault: Fault, body: Body, upstream: FormatId) -> Repair | None:
+    """Calls of other models, for a model that wants each turn's first one signed."""
+    if upstream is not FormatId.GEMINI or not _UNSIGNED.search(fault.message):
+        return None
+    return Repair(SIGN_CALLS, apply_learned(body, (SIGN_CALLS,)))
+
+
+def _gemini_thinking(fault: Fault, body: Body, upstream: FormatId) -> Repair | None:
+    if upstream is not FormatId.GEMINI or not _NO_GEMINI_THINKING.search(fault.message):
+        return None
+    learned = f"{DROP}generationConfig.thinkingConfig"
+    return Repair(learned, apply_learned(body, (learned,)))
+
+
+def _schema_answer(fault: Fault, body: Body, upstream: FormatId) -> Repair | None:
+    """A server that answers in JSON but not by a schema: it is told the schema in words."""
+    if upstream is not FormatId.CHAT or not _NO_SCHEMA_ANSWER.search(fault.message):
+        return None
+    return Repair(SCHEMA_IN_WORDS, apply_learned(body, (SCHEMA_IN_WORDS,)))
 
 
 def without_thinking(body: Body, upstream: FormatId) -> Body:
@@ -119,11 +177,30 @@ def without_thinking(body: Body, upstream: FormatId) -> Body:
     if upstream is FormatId.MESSAGES:
         return {**body, "messages": list(_without_blocks(body.get("messages")))}
     if upstream is FormatId.RESPONSES and isinstance(body.get("input"), list):
-        return {**body, "input": [item for item in body["input"] if table(item).get("type") != "reasoning"]}
+        # An item with an id is looked up, and then wants the reasoning that stood before it.
+        left = [(item, table(item).get("type")) for item in body["input"]]
+        return {
+            **body,
+            "input": [
+                item if kind == "item_reference" else _without_keys(item, ("id",))
+                for item, kind in left
+                if kind != "reasoning"
+            ],
+        }
+    if upstream is FormatId.GEMINI:
+        return {**body, "contents": [_without_thoughts(content) for content in rows(body.get("contents"))]}
     if upstream is FormatId.CHAT:
         gone = ("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks")
         return {**body, "messages": [_without_keys(item, gone) for item in rows(body.get("messages"))]}
     return body
+
+
+def _without_thoughts(content: Any) -> Any:
+    parts = table(content).get("parts")
+    if not isinstance(parts, list):
+        return content
+    left = [_without_keys(part, ("thoughtSignature",)) for part in parts if table(part).get("thought") is not True]
+    return {**content, "parts": left or parts}
 
 
 def _without_blocks(messages: Any) -> Iterator[Any]:
@@ -248,7 +325,9 @@ def _search_name(fault: Fault, body: Body, upstream: FormatId) -> Repair | None:
 def _unsupported(fault: Fault, body: Body, upstream: FormatId) -> Repair | None:
     for name in _named(fault):
         path = re.sub(r"\[(\d+)\]", r".\1", name).strip(".").removeprefix("body.")
-        for learned in _ways(path):
+        # Some servers call a field by the name it has in their own code.
+        spelt = (path, _HUMP.sub("_", path).lower())
+        for learned in (way for one in dict.fromkeys(spelt) for way in _ways(one)):
             mended = apply_learned(body, (learned,))
             if mended != body:
                 return Repair(learned, mended)
@@ -259,7 +338,7 @@ def _named(fault: Fault) -> Iterator[str]:
     for pattern in _UNSUPPORTED:
         for match in pattern.finditer(fault.message):
             yield match.group(1)
-    if fault.param and re.search(r"(?i)unsupported|unknown|not supported|unrecognized|not permitted", fault.message):
+    if fault.param and _REFUSAL.search(f"{fault.code} {fault.message}"):
         yield fault.param
 
 
@@ -268,7 +347,9 @@ def _ways(path: str) -> Iterator[str]:
     head, _, _ = path.partition(".")
     last = path.rpartition(".")[2]
     if head in ("messages", "input", "contents", "tools", "system"):
-        if last not in _NEEDED and not last.isdigit() and last not in ("content", "role", "type", "text", "parts"):
+        if _MESSAGE_NAME.fullmatch(path):
+            yield f"{MESSAGE}{last}"
+        elif last not in _NEEDED and not last.isdigit() and last not in _PARTS_NEED:
             yield f"{PART}{last}"
         return
     if path not in _NEEDED:
@@ -276,7 +357,8 @@ def _ways(path: str) -> Iterator[str]:
     if last != path and last not in _NEEDED:
         yield f"{DROP}{last}"
     yield f"{DROP}generationConfig.{last}"
-    if last not in _NEEDED and "." not in path:
+    yield f"{DROP}output_config.{last}"
+    if last not in _NEEDED and last not in _PARTS_NEED and "." not in path:
         yield f"{PART}{last}"
 
 
@@ -284,6 +366,9 @@ _STEPS: tuple[Callable[[Fault, Body, FormatId], Repair | None], ...] = (
     _thinking_history,
     _thinking_mode,
     _roles,
+    _unsigned,
+    _gemini_thinking,
+    _schema_answer,
     _reasoning_required,
     _nine_ids,
     _token_limit,

@@ -7,6 +7,7 @@ is named by its path in the schema.
 from collections.abc import Mapping
 from typing import Any
 
+from llr.base.jsonio import dumps_text
 from llr.base.records import dataclass, field
 from llr.formats.reading import words
 
@@ -282,3 +283,8 @@ def clean(schema: Any, rule: SchemaRule) -> tuple[Any, tuple[str, ...]]:
         schema = _object_top(schema)
     cleaner = _Cleaner(rule, schema, removed)
     return cleaner.schema(schema, "$", 0), tuple(cleaner.removed)
+
+
+def schema_words(schema: Any) -> str:
+    """Returns the instruction that asks in words for an answer by a schema."""
+    return f"Answer with one JSON object and nothing else. It must follow this JSON Schema:\n{dumps_text(schema)}"

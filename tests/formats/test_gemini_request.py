@@ -8,7 +8,7 @@ from google.genai import types
 
 from llr.base.names import FormatId
 from llr.formats.base import Target
-from llr.formats.gemini.contents_out import NO_SIGNATURE
+from llr.formats.fields import NO_SIGNATURE
 from llr.formats.gemini.request_in import decode_request
 from llr.formats.gemini.request_out import encode_request
 from llr.formats.gemini.schemas import from_json_schema

@@ -12,7 +12,7 @@ from llr.base.records import dataclass, field
 from llr.formats import reading
 from llr.formats.base import Target
 from llr.formats.carrier import fits, is_carrier
-from llr.formats.fields import luggage_losses
+from llr.formats.fields import NO_SIGNATURE, luggage_losses
 from llr.formats.foreign import opaque_text, plain_text
 from llr.formats.gemini import parts_out
 from llr.formats.gemini.models import Rules
@@ -25,8 +25,6 @@ from llr.ir.loss import Loss, LossLevel
 from llr.ir.parts import Media, Message, Opaque, Part, Reasoning, Refusal, Role, Text, ToolCall, ToolResult
 
 NO_RESPONSE = "[No response received]"
-# The vendor's documented stand-in for the signature of a call that another model made.
-NO_SIGNATURE = "skip_thought_signature_validator"
 _OPENING = "."
 _SPEAKERS = {Role.USER: "user", Role.ASSISTANT: "model"}
 

@@ -7,7 +7,6 @@ from hashlib import sha256
 from typing import Any
 
 from llr.base.errors import ErrorKind, fail
-from llr.base.jsonio import dumps_text
 from llr.base.names import FormatId
 from llr.formats.base import Encoded, Target
 from llr.formats.cache import mark_of
@@ -26,11 +25,11 @@ from llr.formats.openai_chat.request import (
 from llr.formats.openai_chat.tools import Work, declared, encode_tools
 from llr.formats.openai_chat.turns import Conversation, call_ids, custom_tools
 from llr.formats.reading import bag, text, unload
-from llr.formats.schema import OPENAI_STRICT, OPENAI_TOOL, clean, object_schema
+from llr.formats.schema import OPENAI_STRICT, OPENAI_TOOL, clean, object_schema, schema_words
 from llr.formats.tool_names import RULES, ToolNames
 from llr.ir.loss import LossLevel
 from llr.ir.parts import Part, Text
-from llr.ir.request import ChatRequest, OutputFormat
+from llr.ir.request import ChatRequest
 
 # Vendor reference: at most four stop texts.
 MOST_STOPS = 4
@@ -194,15 +193,10 @@ def _system(work: Work) -> list[dict[str, Any]]:
         messages = _one_system(work)
     output = request.options.output
     if output is not None and output.kind == "json_schema" and work.flag("json_schema") is False:
-        messages.append({"role": "system", "content": _schema_words(output)})
+        messages.append({"role": "system", "content": schema_words(output.schema)})
     if work.flag("developer_role") is False or "no-developer-role" in work.target.learned:
         messages = [{**message, "role": "system"} for message in messages]
     return messages
-
-
-def _schema_words(output: OutputFormat) -> str:
-    schema = dumps_text(output.schema)
-    return f"Answer with one JSON object and nothing else. It must follow this JSON Schema:\n{schema}"
 
 
 def _own_system(parts: tuple[Part, ...], origin: list[Any]) -> list[dict[str, Any]]:
