@@ -95,7 +95,10 @@ WORDS: Mapping[ErrorKind, Words] = {
 }
 # Statuses whose Messages type is not that of their kind.
 _MESSAGES_BY_STATUS = {
-    **{400: "invalid_request_error", 402: "billing_error", 409: "conflict_error", 413: "request_too_large"},
+    400: "invalid_request_error",
+    402: "billing_error",
+    409: "conflict_error",
+    413: "request_too_large",
     529: "overloaded_error",
 }
 _OPENAI_BY_STATUS = {400: "invalid_request_error", 402: "insufficient_quota", 409: "conflict_error"}

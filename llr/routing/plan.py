@@ -257,7 +257,8 @@ def nothing_to_try(route: Route, skipped: Sequence[Skip], *, now: float) -> Faul
     message = f"{text} ({why})" if why else text
     reasons = {reason for skip in skipped for reason in skip.reasons}
     if reasons and reasons <= {"format-incompatible"}:
-        return Fault(ErrorKind.CONFIGURATION, message, status=400, param="model")
+        text = f"no provider of route '{route.ref}' speaks the format of this endpoint ({why})"
+        return Fault(ErrorKind.CONFIGURATION, text, status=400, param="model")
     waits = [skip.until_at - now for skip in skipped if skip.until_at > now]
     # What another request holds may be free at any moment.
     retry_after_s = min(waits) if waits else (1.0 if reasons & {CONCURRENCY, PROBING} else None)

@@ -115,6 +115,13 @@ def test_a_refused_request_says_that_repeating_does_not_help() -> None:
     assert (b"x-should-retry", b"false") in headers
 
 
+def test_what_is_the_requests_fault_is_said_to_be_it_whatever_its_kind() -> None:
+    fault = Fault(ErrorKind.CONFIGURATION, "no provider speaks this", 400)
+    for client in (A, C):
+        status, _, body = FORMATS[client].encode_fault(fault, FaultContext())
+        assert (status, json.loads(body)["error"]["type"]) == (400, "invalid_request_error")
+
+
 def test_in_stream_errors_have_the_kind_of_their_status() -> None:
     assert stream_fault({"error": {"type": "overloaded_error", "message": "x"}}).kind is ErrorKind.OVERLOADED
     assert stream_fault({"error": {"code": 429, "message": "x"}}).kind is ErrorKind.RATE_LIMITED

@@ -148,6 +148,7 @@ async def test_calls_that_cannot_be_translated_say_so() -> None:
     heard = await play.ask("POST", "/v1/embeddings", {"model": "any", "input": "x"})
     assert heard.status == 400
     assert "format-incompatible" in heard.json["error"]["message"]
+    assert heard.json["error"]["type"] == "invalid_request_error"
 
 
 async def test_bytes_that_nobody_understands_are_handed_through() -> None:
