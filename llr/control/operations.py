@@ -5,7 +5,7 @@ Law: rows are written by hand, in display order. An operation returns an `Outcom
 
 from collections.abc import Mapping
 
-from llr.control.operation import CONFIG_PARAM, Operation
+from llr.control.operation import Operation
 from llr.control.rows_file import FILE_ROWS, KEY_ROWS, READ_ROWS, STARTUP_ROWS
 from llr.control.rows_models import MODEL_ROWS
 from llr.control.rows_providers import DIAGNOSTIC_ROWS, PROVIDER_ROWS
@@ -39,6 +39,3 @@ def find(name: str) -> Operation | None:
 def names() -> tuple[str, ...]:
     """Returns every name and alias."""
     return tuple(name for row in _ROWS for name in (row.name, *row.aliases))
-
-
-__all__ = ["CONFIG_PARAM", "LATER", "OPERATIONS", "Operation", "find", "names"]

@@ -28,7 +28,6 @@ from llr.daemon.serving import (
     PEERS_TURNS,
     PRIVATE,
     RELEASE,
-    App,
     Build,
     Serving,
     settle,
@@ -407,6 +406,3 @@ class Supervisor:
 
     async def _hand_over_by_signal(self) -> None:
         await self.hand_over()
-
-
-__all__ = ["App", "Hold", "StartFailed", "Supervisor"]

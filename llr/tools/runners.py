@@ -100,5 +100,3 @@ RUNNERS: Mapping[str, Runner] = {
     "claude": Runner("Claude Code", "claude", "npm install -g @anthropic-ai/claude-code", _claude),
     "codex": Runner("Codex CLI", "codex", "npm install -g @openai/codex", _codex),
 }
-
-__all__ = ["RUNNERS", "Recipe", "Runner", "Start"]

@@ -7,7 +7,8 @@ import pytest
 
 from llr.cli import grammar
 from llr.cli.table import ALIASES, BARE_FLAGS, COMMANDS, GLOBAL_PARAMS
-from llr.control.operations import CONFIG_PARAM, OPERATIONS
+from llr.control.operation import CONFIG_PARAM
+from llr.control.operations import OPERATIONS
 from llr.control.params import Kind, Param
 
 

@@ -26,5 +26,3 @@ FORMAT = Format(
     fault_event=fault_event,
     ping=ping,
 )
-
-__all__ = ["FORMAT"]

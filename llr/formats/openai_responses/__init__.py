@@ -9,9 +9,9 @@ from llr.formats.base import Format
 from llr.formats.openai_responses.faults import decode_fault, encode_fault, fault_event, ping
 from llr.formats.openai_responses.request_in import decode_request
 from llr.formats.openai_responses.request_out import encode_request
-from llr.formats.openai_responses.response import decode_response, encode_response
+from llr.formats.openai_responses.response import decode_response
 from llr.formats.openai_responses.stream_in import StreamDecoder
-from llr.formats.openai_responses.stream_out import StreamEncoder
+from llr.formats.openai_responses.stream_out import StreamEncoder, encode_response
 
 FORMAT = Format(
     id=FormatId.RESPONSES,
@@ -26,5 +26,3 @@ FORMAT = Format(
     fault_event=fault_event,
     ping=ping,
 )
-
-__all__ = ["FORMAT"]

@@ -8,10 +8,7 @@ from llr.base.jsonio import JSON
 from llr.formats.errors import truncated
 from llr.formats.openai_responses.answer_in import fault_of
 from llr.formats.openai_responses.stream_in import StreamDecoder
-from llr.formats.openai_responses.stream_out import encode_response
 from llr.ir.response import ChatResponse, collect
-
-__all__ = ["decode_response", "encode_response"]
 
 
 def decode_response(body: Mapping[str, JSON]) -> ChatResponse:
