@@ -181,6 +181,8 @@ def _bind(address: Address) -> list[Socket]:
 def _set_up(args: Namespace, context: Context, prepared: Prepared, address: Address, held: tuple[str, Lock]) -> _Run:
     path, lock = held
     try:
+        # What is bound last leaves a socket file behind when something after it is refused.
+        log = make_log(prepared.launch)
         sockets = _bind(address)
         code = _code()
         endpoint = channel.bind(path)
@@ -224,7 +226,7 @@ def _set_up(args: Namespace, context: Context, prepared: Prepared, address: Addr
         binary_watch_s=prepared.settings.binary_watch_interval_s,
         began_at=now,
     )
-    return _Run(plan, Hold(sockets, endpoint, lock), code, launch, make_log(launch))
+    return _Run(plan, Hold(sockets, endpoint, lock), code, launch, log)
 
 
 def _typed(args: Namespace) -> tuple[str, ...]:

@@ -87,6 +87,12 @@ def test_a_hard_restart_keeps_typed_flags_and_refuses_before_it_stops(detached: 
     assert detached.json("status")["data"]["processes"][0]["pid"] == again["pid"], "the old one serves on"
 
 
+def test_a_log_that_cannot_be_written_leaves_nothing_behind(sourced: Life) -> None:
+    refused = sourced.run("start", "--demo", "--port=0", f"--log-file={sourced.home}")
+    assert (refused.returncode, "cannot be written" in refused.stderr) == (1, True)
+    assert sorted(path.name for path in sourced.home.iterdir()) == ["run.json.lock"]
+
+
 SAYS_READY = "import os; os.write(int(os.environ['LLM_ROUTER_READY_FD']), b'READY 7 1.0 http://127.0.0.1:9000\\n')"
 
 
