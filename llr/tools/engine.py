@@ -250,11 +250,12 @@ def _merged(
 
 
 def _pruned(tool: Tool, text: str, path: Path, before: Mapping[str, JSON], label: str) -> str:
-    """Returns the text without objects above `path` that are empty now and were not so before."""
+    """Returns the text without objects above `path` that are empty now; what stood there before comes back."""
     for depth in range(len(path) - 1, 0, -1):
         above = path[:depth]
-        if lookup(parsed(tool, text, label), above) == {} and lookup(before, above) != {}:
-            text = edited(tool, text, {above: None}, label)
+        old = lookup(before, above)
+        if lookup(parsed(tool, text, label), above) == {} and old != {}:
+            text = edited(tool, text, {above: None if isinstance(old, dict) else old}, label)
     return text
 
 

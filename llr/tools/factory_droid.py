@@ -249,7 +249,7 @@ def _undo(path: Path, now: JSON, old: JSON) -> JSON:
     if path != _CUSTOM:
         return old
     left = [one for one in now if not managed(one)] if isinstance(now, list) else now
-    return None if left == [] and old is None else left
+    return old if left == [] and not isinstance(old, list) else left
 
 
 def _put(text: str, path: Path, value: JSON) -> str:

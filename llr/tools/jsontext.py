@@ -225,7 +225,7 @@ def _inserted(text: str, root: Node, holder: Node, body: tuple[str | None, JSON]
 
 
 def put(text: str, path: Path, value: JSON) -> str:
-    """Returns `text` with `value` at `path`; objects on the way are made, a scalar on the way is replaced.
+    """Returns `text` with `value` at `path`; objects on the way are made, what cannot hold the path is replaced.
 
     A blank text counts as `{}`. Raises `BadJSON`, or `KeyError` for an index that does not exist.
     """
@@ -236,7 +236,8 @@ def put(text: str, path: Path, value: JSON) -> str:
     for number, step in enumerate(path):
         entry = _entry(node, step)
         rest = path[number + 1 :]
-        if entry is None or (rest and entry.value.kind not in ("object", "array")):
+        holder = "array" if rest and isinstance(rest[0], int) else "object"
+        if entry is None or (rest and entry.value.kind != holder):
             for name in reversed(rest):
                 value = {str(name): value}
             if entry is not None:

@@ -200,6 +200,24 @@ def test_a_broken_file_is_refused_with_its_place_and_left_alone(
     assert box.files == before
 
 
+@pytest.mark.parametrize(
+    ("tool", "text"),
+    [
+        (claude_code.TOOL, '{"env": ["A=1"]}'),
+        (claude_code.TOOL, '{"env": "A=1"}'),
+        (factory_droid.TOOL, '{"customModels": {"mine": 1}}'),
+        (factory_droid.TOOL, '{"sessionDefaultSettings": 7, "missionModelSettings": [1]}'),
+    ],
+)
+def test_what_stood_where_an_object_belongs_comes_back_into_an_edited_file(tool: Tool, text: str) -> None:
+    found = machine(tool, text)
+    found.wire({next(iter(tool.flags)): "smart"})
+    assert found.status().routed
+    found.put(jsontext.put(found.settings, ("later",), True))
+    found.unwire()
+    assert jsontext.parse(found.settings) == {**jsontext.parse(text), "later": True}
+
+
 def test_a_found_file_keeps_its_mode_only_when_it_comes_back() -> None:
     box = machine(claude_code.TOOL, "{}", 0o664)
     box.wire({})

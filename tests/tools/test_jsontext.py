@@ -60,7 +60,8 @@ def test_blank_text_counts_as_an_empty_object() -> None:
 
 
 def test_a_scalar_on_the_way_is_replaced_by_an_object() -> None:
-    assert put('{"env": 5}', ("env", "A"), "b") == '{"env": {\n  "A": "b"\n}}'
+    for scalar in ("5", "[1]", '"x"'):
+        assert put(f'{{"env": {scalar}}}', ("env", "A"), "b") == '{"env": {\n  "A": "b"\n}}'
 
 
 def test_removing_what_was_added_gives_the_text_back() -> None:
