@@ -125,7 +125,9 @@ def _names_us(rules: AccessRules, host: str, bound: Iterable[str]) -> bool:
     host = host.strip().lower()
     if not host:
         return True
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    name, _, port = host[1:].partition("]") if host.startswith("[") else host.partition(":")
+    if host.startswith("[") and port and not port.startswith(":"):
+        return False
     name = name.rstrip(".")
     if name == "localhost" or name in rules.hosts or any(name == other.lower() for other in bound):
         return True

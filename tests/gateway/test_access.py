@@ -118,6 +118,7 @@ async def test_the_address_allowlist(allowed: tuple[str, ...], peer: str, inside
         ("evil.test", False),
         ("localhost.evil.test", False),
         ("127.0.0.1.evil.test:8376", False),
+        ("[::1].evil.test", False),
         ("box.lan:8376", True),
         ("named.example", True),
         ("NAMED.example:99", True),
