@@ -14,7 +14,6 @@ from llr.base.jsonio import JSON
 from llr.cli.context import Context
 from llr.cli.rows import cooldown_routes, explain_routes
 from llr.cli.stores import open_kept
-from llr.config.schema import Config
 from llr.config.settings import settings
 from llr.control import catalogue, configfile
 from llr.control.configfile import Loaded
@@ -56,19 +55,20 @@ async def _answer(key: str, body: JSON, loaded: Loaded, env: Mapping[str, str]) 
         fix = "LLM_ROUTER_STATE_BACKEND=memory in front of this command answers without any state."
         raise refuse(exc.problem.code, text, fix) from exc
     try:
-        deps_handler = _handler(config, env, store)
-        rows = cooldown_routes(store, clock) | explain_routes(deps_handler, lambda: config)
+        configs = ConfigHolder(config, found, env=env)
+        rows = cooldown_routes(store, clock, lambda: configs.current.resolver.credentials)
+        rows |= explain_routes(_handler(configs, env, store), lambda: config)
         method, _, path = key.partition(" ")
         return await rows[key](Ask(method, path, body=body))
     finally:
         await store.aclose()
 
 
-def _handler(config: Config, env: Mapping[str, str], store: Store) -> Handler:
+def _handler(configs: ConfigHolder, env: Mapping[str, str], store: Store) -> Handler:
     clock = SystemClock()
     return Gateway(
         Deps(
-            configs=ConfigHolder(config, settings(config, env), env=env),
+            configs=configs,
             store=store,
             transport=_Nowhere(),
             credentials=StaticCredentials(env),

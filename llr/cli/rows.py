@@ -1,6 +1,6 @@
 """Rows of the control channel that ask the data plane: what cools down, where a request would go, what is known."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from llr.base.clock import Clock
 from llr.base.jsonio import JSON, InvalidJSON, dumps, loads
@@ -49,16 +49,17 @@ def _count(row: UsageRow) -> JSON:
     }
 
 
-def cooldown_routes(store: Store, clock: Clock) -> dict[str, Answerer]:
+def cooldown_routes(store: Store, clock: Clock, credentials: Callable[[], Mapping[str, str]]) -> dict[str, Answerer]:
     """Returns `GET /cooldowns`, and `POST /cooldowns/clear` with an optional `{"ref": …, "counts": true}`.
 
-    `counts` empties the rate-limit buckets of a provider, or one given as provider/bucket, instead of ending cooldowns.
+    `counts` empties the rate-limit buckets of a provider, or one given as provider/bucket, instead of ending cooldowns;
+    `credentials` gives the fingerprints of the present keys.
     """
 
     async def show(_ask: Ask) -> Answer:
         now = clock.now()
         state = await store.everything(now=now)
-        listed: list[JSON] = [_row(row, now) for row in cooldown_rows(state, now=now)]
+        listed: list[JSON] = [_row(row, now) for row in cooldown_rows(state, now=now, credentials=credentials())]
         counts: list[JSON] = [_count(row) for row in usage_rows(state)]
         # In memory each process counts for itself: who asks several of them must add up.
         apart: dict[str, JSON] = {"perProcess": True} if isinstance(store, MemoryStore) else {}

@@ -3,12 +3,15 @@
 Law: pure; works on everything a store holds, so it also shows what no longer stands in the config.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from urllib.parse import unquote
 
 from llr.base.records import dataclass
 from llr.routing.health import time_outs
 from llr.state.store import BucketKey, Clear, Health, Op, Release, Snapshot
+
+_ANY: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,17 @@ def reset_ops(state: Snapshot, provider: str | None = None, bucket: str | None =
     )
 
 
-def cooldown_rows(state: Snapshot, *, now: float) -> tuple[CooldownRow, ...]:
-    """Returns every time-out that still runs, the first to end first."""
-    rows = [row for key, record in state.health.items() for row in _rows(key, record, now)]
+def cooldown_rows(state: Snapshot, *, now: float, credentials: Mapping[str, str] = _ANY) -> tuple[CooldownRow, ...]:
+    """Returns every time-out that still runs, the first to end first.
+
+    `credentials` are fingerprints of the providers' present keys: what was noted of another key stops nothing any more.
+    """
+    rows = [
+        row
+        for key, record in state.health.items()
+        if record.credential in ("", credentials.get(_named(key)[0].partition("/")[0], record.credential))
+        for row in _rows(key, record, now)
+    ]
     return tuple(sorted(rows, key=lambda row: (row.until_at, row.key, row.reason)))
 
 

@@ -9,6 +9,8 @@ from llr.base.names import CLIENT_FAMILY, FormatId, ProviderFormat
 
 # What JavaScript's encodeURIComponent leaves alone besides letters and digits; the reference's files are written by it.
 _SAFE = "-_.!~*'()"
+# The fingerprint of a key that there is none of, or none that this process knows.
+NO_CREDENTIAL = "none"
 
 
 def enc(text: str) -> str:

@@ -14,6 +14,7 @@ from llr.base.records import dataclass, replace
 from llr.config.grammar import Direct, ToAlias, parse_ref
 from llr.config.schema import Alias, AliasTarget, Config, Model, Provider, Settings
 from llr.routing.choose import applying_buckets, unfit, wire_choice
+from llr.routing.keys import NO_CREDENTIAL
 from llr.routing.policy import retry_policy
 from llr.routing.route import Candidate, Kind, Route, RouteType, Tier
 from llr.routing.suggest import suggestions
@@ -75,6 +76,11 @@ class Resolver:
         self._providers: dict[str, Provider] = {provider.id: provider for provider in config.providers}
         self._credentials = {provider.id: fingerprint(provider, self._env) for provider in config.providers}
         self._routes: dict[_Ask, Route] = {}
+
+    @property
+    def credentials(self) -> Mapping[str, str]:
+        """Returns the fingerprint of each provider's key, without providers whose key is not known here."""
+        return {name: found for name, found in self._credentials.items() if found != NO_CREDENTIAL}
 
     def resolve(self, model: str, client: FormatId, *, kind: Kind = Kind.GENERATE) -> Route:
         """Returns the route of a requested name; a blank one means `smart`.
@@ -316,7 +322,7 @@ def fingerprint(provider: Provider, env: Mapping[str, str]) -> str:
     if provider.type == "subscription":
         return _digest(f"profile {provider.subscription_profile or provider.id}")
     key = provider.key(env)
-    return _digest(key.reveal()) if key is not None else "none"
+    return _digest(key.reveal()) if key is not None else NO_CREDENTIAL
 
 
 def _digest(text: str) -> str:

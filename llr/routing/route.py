@@ -7,7 +7,7 @@ from llr.base.enums import constants
 from llr.base.names import FormatId, ModelRef, ProviderFormat
 from llr.base.records import dataclass, field
 from llr.config.schema import Bucket, Model, Provider
-from llr.routing.keys import candidate_key, credential_key, route_key
+from llr.routing.keys import NO_CREDENTIAL, candidate_key, credential_key, route_key
 from llr.routing.policy import DEFAULT_POLICY, RetryPolicy
 
 
@@ -54,7 +54,7 @@ class Candidate:
     tier: Tier = Tier.PRIMARY
     target_ref: str | None = None
     unfit: str | None = None
-    credential: str = "none"
+    credential: str = NO_CREDENTIAL
     buckets: tuple[Bucket, ...] = ()
     key: str = ""
     credential_key: str = ""

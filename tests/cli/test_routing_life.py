@@ -64,6 +64,25 @@ def test_another_key_ends_the_cooldown_of_the_old_one(archived: Life, providers:
     assert archived.json("cooldowns")["data"]["cooldowns"] == []
 
 
+def test_a_key_changed_while_nothing_ran_starts_clean(archived: Life, providers: Providers) -> None:
+    doc = providers.document()
+    write(archived, doc)
+    providers.status["a"] = 401
+    gateway = archived.start()
+    ask(gateway)
+    gateway.process.terminate()
+    assert gateway.wait() == 0
+    assert [row["name"] for row in archived.json("cooldowns")["data"]["cooldowns"]] == ["a/m", "a"]
+    doc["providers"][0]["apiKey"] = "another-key"
+    write(archived, doc)
+    assert archived.json("cooldowns")["data"]["cooldowns"] == []
+    providers.status["a"] = 200
+    again = archived.start()
+    assert ask(again)[0] == 200
+    assert providers.counts() == [2, 1, 0]
+    assert archived.json("cooldowns")["data"]["cooldowns"] == []
+
+
 def test_the_activity_log(archived: Life, providers: Providers) -> None:
     doc = providers.document()
     write(archived, doc)

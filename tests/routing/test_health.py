@@ -217,6 +217,10 @@ async def test_operators_see_and_clear() -> None:
         ("p/m1", "openai", "auth_failed", 600.0, 401),
         ("p", "", "auth_failed", 600.0, 401),
     ]
+    # What was noted of a key that was changed since stops nothing, so it is not told.
+    others = {"p": "another", "q": found.candidates[2].credential}
+    shown = cooldown_rows(await store.everything(now=NOW), now=NOW, credentials=others)
+    assert [row.name for row in shown] == ["q/m"]
     store.commit(clear_ops(await store.everything(now=NOW), "p/m1"), now=NOW)
     assert order(found, store, NOW) == ["p/m1"]
     store.commit(clear_ops(await store.everything(now=NOW), "p"), now=NOW)
