@@ -64,8 +64,11 @@ def keep_flags(path: str, args: Namespace, context: Context, config: Config) -> 
     }
     if not changed:
         return
+    from llr.control.perform import refusals  # only when a flag has to be kept
+
     try:
-        configfile.edit(path, lambda doc: _with_local_server(doc, changed))
+        with refusals():
+            configfile.edit(path, lambda doc: _with_local_server(doc, changed))
     except OSError as exc:
         text = f"The flags {', '.join(changed)} cannot be written to {path}: {exc.strerror or exc}."
         raise refuse("config-not-written", text, exit_code=FAILED) from exc

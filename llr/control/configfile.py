@@ -9,7 +9,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from llr.base.names import DEFAULT_CONFIG
 from llr.base.records import dataclass, replace
@@ -21,6 +21,8 @@ from llr.control.disk import Disk, SystemDisk
 from llr.control.filelock import locked
 
 KEPT_BACKUPS = 20
+# How often an edit begins anew when somebody who knows no lock, such as an editor, saved the file meanwhile.
+EDIT_RETRIES = 4
 ABSENT = "absent"
 
 _BACKUP = re.compile(r"\.bak\.(\d{8}-\d{6})-(\d+)\Z")
@@ -151,8 +153,9 @@ def save(
 ) -> str:
     """Writes `doc` in one step, mode 0600, with `keep_old` after keeping the old bytes as a backup; returns the tag.
 
-    Raises `ConfigChanged` when `if_match` is not the tag of the file as it is, `ConfigRootError` over JSON that is no
-    object, `ConfigSyntaxError` over what is no JSON (unless `if_match` names exactly that), and OSError.
+    Raises `ConfigChanged` when `if_match` is not the tag of the file as it is or somebody else writes it meanwhile,
+    `ConfigRootError` over JSON that is no object, `ConfigSyntaxError` over what is no JSON (unless `if_match` names
+    exactly that), and OSError.
     """
     disk, file = disk or SystemDisk(), resolve_path(path)
     with _locked(disk, file):
@@ -174,20 +177,27 @@ def edit(
 ) -> str:
     """Takes the lock, reads again, applies `change` and saves; returns the new tag.
 
-    `change` gets the document as it is now (the empty one for a missing file) and may raise to write nothing.
-    Raises `ConfigChanged` when `if_match` is not the tag of the file as it is, `ConfigSyntaxError`, `ConfigRootError`
-    and OSError.
+    `change` gets the document as it is now (the empty one for a missing file) and may raise to write nothing; it is
+    asked again when somebody else wrote the file meanwhile. Raises `ConfigChanged` when `if_match` is not the tag of
+    the file as it is, `ConfigSyntaxError`, `ConfigRootError` and OSError.
     """
     disk, file = disk or SystemDisk(), resolve_path(path)
     with _locked(disk, file):
-        old = _bytes(disk, file)
-        if if_match is not None and if_match != etag(old):
-            raise ConfigChanged(file, if_match, etag(old))
-        doc = empty_doc() if old is None else _editable(file, old)
-        new = write_document(change(upgrade(doc)))
-        # An edit that changes nothing leaves the user's own formatting alone.
-        same = old is not None and new == write_document(doc)
-        return _replace(disk, file, old, old if same and old is not None else new, now)
+        for _ in range(EDIT_RETRIES):
+            with suppress(ConfigChanged):
+                return _edited(disk, file, change, if_match, now)
+        return _edited(disk, file, change, if_match, now)
+
+
+def _edited(disk: Disk, file: str, change: Callable[[Doc], Doc], if_match: str | None, now: Callable[[], float]) -> str:
+    old = _bytes(disk, file)
+    if if_match is not None and if_match != etag(old):
+        raise ConfigChanged(file, if_match, etag(old))
+    doc = empty_doc() if old is None else _editable(file, old)
+    new = write_document(change(upgrade(doc)))
+    # An edit that changes nothing leaves the user's own formatting alone.
+    same = old is not None and new == write_document(doc)
+    return _replace(disk, file, old, old if same and old is not None else new, now)
 
 
 def restore(
@@ -251,6 +261,10 @@ def _replace(disk: Disk, file: str, old: bytes | None, new: bytes, now: Callable
     temporary = f"{file}.tmp-{disk.token()}"
     try:
         disk.write_new(temporary, new)
+        # Flushing took a while, and not everybody who writes the file takes the lock.
+        present = _bytes(disk, file)
+        if present != old:
+            raise ConfigChanged(file, etag(old), etag(present))
         disk.replace(temporary, file)
     except BaseException:
         _remove(disk, temporary)

@@ -366,6 +366,38 @@ def test_an_edit_brings_an_old_file_forward(path: Path) -> None:
     assert json.loads(path.read_text())["version"] == 2
 
 
+class Overtaken(SystemDisk):
+    """While the first `times` saves are flushed, an editor that knows no lock writes the file."""
+
+    def __init__(self, file: Path, times: int) -> None:
+        self.file, self.times = file, times
+
+    def write_new(self, path: str, data: bytes) -> None:
+        super().write_new(path, data)
+        if ".tmp-" in path and self.times:
+            self.times -= 1
+            self.file.write_text(json.dumps({"version": 2, "theirs": self.times}))
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_what_an_editor_saves_during_an_edit_is_not_lost(path: Path, times: int) -> None:
+    path.write_text('{"version": 2, "theirs": "old"}')
+    edit(str(path), lambda doc: {**doc, "ours": True}, disk=Overtaken(path, times))
+    assert json.loads(path.read_text()) == {"version": 2, "theirs": 0, "ours": True}
+    assert not [name for name in names(path.parent) if ".tmp-" in name]
+
+
+def test_whoever_saves_a_whole_document_is_told_of_the_editor(path: Path) -> None:
+    path.write_text('{"version": 2, "theirs": "old"}')
+    for tag in (None, etag(path.read_bytes())):
+        path.write_text('{"version": 2, "theirs": "old"}')
+        with pytest.raises(ConfigChanged):
+            save(str(path), {"version": 2}, if_match=tag, disk=Overtaken(path, 1))
+        with pytest.raises(ConfigChanged):
+            edit(str(path), lambda doc: {**doc, "x": 1}, if_match=tag, disk=Overtaken(path, 9 if tag is None else 1))
+        assert json.loads(path.read_text())["theirs"] != "old"
+
+
 def test_an_edit_that_raises_writes_nothing(path: Path) -> None:
     path.write_text('{"version": 2}')
 
