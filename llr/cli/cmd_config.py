@@ -16,7 +16,7 @@ from llr.control.params import Kind, Param
 from llr.control.perform import perform
 from llr.control.report import FAILED, Outcome, refuse
 
-OPERATION = Param("operation", "What to do; also as a word: `llr config validate`.", aliases=("op",))
+OPERATION = Param("operation", "What to do; also as a word: `llr config validate`.", aliases=("op",), names="operation")
 WORD = Param("word", "The operation.", positional=True, hidden=True)
 PARAMS: tuple[Param, ...] = (OPERATION, WORD, CONFIG_PARAM)
 

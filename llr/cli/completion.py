@@ -7,17 +7,19 @@ from collections.abc import Iterable, Mapping
 
 from llr.base.names import PROGRAMS
 from llr.base.records import dataclass
-from llr.cli.reference import params_of
+from llr.cli.reference import TOPICS, params_of
 from llr.cli.table import ALIASES, COMMANDS, GLOBAL_PARAMS
 from llr.control.operation import CONFIG_PARAM
 from llr.control.operations import OPERATIONS, names
 from llr.control.params import Kind, Param
+from llr.tools.runners import RUNNERS
 
 # First words of commands that take one.
 WORDS: Mapping[str, tuple[str, ...]] = {
     "completion": ("bash", "zsh", "fish"),
     "cooldowns": ("clear",),
-    "help": ("reference", "layout"),
+    "help": ("reference", "layout", *TOPICS, *(name for name, row in COMMANDS.items() if not row.hidden)),
+    "run": tuple(RUNNERS),
 }
 
 

@@ -8,16 +8,19 @@ from llr.config.schema import Doc
 from llr.control import configfile
 from llr.control.call import Args
 from llr.control.configfile import ConfigSyntaxError
+from llr.control.operations import names
 from llr.control.ops import pick
 from llr.providers.catalog import VENDORS
 
-KINDS = ("provider", "model", "alias", "route", "bucket", "preset")
+KINDS = ("provider", "model", "alias", "route", "bucket", "preset", "operation")
 
 
 def ids(kind: str, path: str) -> tuple[str, ...]:
     """Returns the ids of one of `KINDS`, in the config's order; none of a config that cannot be read."""
     if kind == "preset":
         return tuple(VENDORS)
+    if kind == "operation":
+        return names()
     try:
         doc = configfile.load(path, persist=False).doc
     except (ConfigSyntaxError, OSError):

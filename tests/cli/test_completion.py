@@ -50,6 +50,8 @@ OFFERS = [
     ("llr config upsert-provider --format=op", {"openai", "openai-chat", "openai-responses"}),
     ("llr completion ", {"bash", "zsh", "fish"}),
     ("llr logs --foll", {"--follow"}),
+    ("llr run ", {"claude", "codex"}),
+    ("llr help ", {"reference", "layout", "errors", "start"}),
 ]
 
 
@@ -118,6 +120,7 @@ ASKED = [
     ("llr config rename-model-alias --alias-id=f", {"fast"}),
     ("llr run codex --model=fa", {"fast"}),
     ("llr config upsert-provider --preset=openr", {"openrouter"}),
+    ("llr config --operation=val", {"validate"}),
 ]
 SOURCE = " ".join(shlex.quote(word) for word in (sys.executable, "-m", "llr"))
 
