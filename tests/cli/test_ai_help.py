@@ -14,7 +14,7 @@ from llr.control.agentbrief import CLAUDE, HEALTH, OPENAI, RESPONSES, Probe, Sta
 from llr.control.agentlines import brief
 from llr.control.operations import find
 from tests.cli.life import Life
-from tests.control.test_operations import KEY, MASTER, doc
+from tests.control.desk import KEY, MASTER, doc
 
 HEADINGS = [
     "# AI-HELP",

@@ -10,7 +10,7 @@ import pytest
 
 from llr.cli.main import main
 from tests.cli.life import Life
-from tests.control.test_operations import doc
+from tests.control.desk import doc
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.control.test_operations import BAD, GOOD, KEY, MASTER, SAVING, doc
+from tests.control.desk import KEY, MASTER, doc
+from tests.control.operation_calls import BAD, GOOD, SAVING
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -13,7 +13,7 @@ from llr.control.call import Args, Call
 from llr.control.operations import OPERATIONS
 from llr.control.perform import perform
 from llr.control.report import Outcome, Refused
-from tests.control.test_operations import doc
+from tests.control.desk import doc
 
 
 class Terminal(io.StringIO):

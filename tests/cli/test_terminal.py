@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.life import SOURCE
-from tests.control.test_operations import doc
+from tests.control.desk import doc
 
 if sys.platform == "win32":
     pytest.skip("no pseudo-terminals", allow_module_level=True)

@@ -4,9 +4,7 @@ import json
 
 import pytest
 
-from tests.control.test_operations import Desk, desk, provider
-
-__all__ = ["desk"]
+from tests.control.desk import Desk, provider
 
 FILE = {"models": {"house-model": {"contextWindow": 4321}, "house-model-mini": {"contextWindow": 1234}}}
 

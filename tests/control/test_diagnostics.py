@@ -11,9 +11,7 @@ from llr.control.operations import OPERATIONS
 from llr.control.perform import perform
 from llr.control.probe.question import Question
 from llr.control.report import Refused
-from tests.control.test_operations import KEY, Desk, desk, provider
-
-__all__ = ["desk"]
+from tests.control.desk import KEY, Desk, provider
 
 GOOD: dict[str, Any] = {
     "ok": True,

@@ -4,9 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.control.test_operations import Desk, desk, doc
-
-__all__ = ["desk"]
+from tests.control.desk import Desk, doc
 
 
 def amp() -> dict[str, Any]:

@@ -15,9 +15,7 @@ from llr.config.document import WrittenFloat, WrittenInt, read_document, write_d
 from llr.config.locate import aliases, model_refs, providers
 from llr.config.migrate import upgrade
 from llr.config.schema import Doc
-from tests.control.test_operations import Desk, desk
-
-__all__ = ["desk"]
+from tests.control.desk import Desk
 
 CORPUS = sorted((Path(__file__).parents[1] / "config" / "corpus").glob("*.json"))
 STRAY = {

@@ -8,9 +8,8 @@ import pytest
 
 from llr.control.diff import masked_diff
 from llr.control.operations import OPERATIONS, find, names
-from tests.control.test_operations import GOOD, SAVING, Desk, alias, desk, doc, provider
-
-__all__ = ["desk"]
+from tests.control.desk import Desk, alias, doc, provider
+from tests.control.operation_calls import GOOD, SAVING
 
 
 def test_a_missing_file_is_an_empty_config(desk: Desk) -> None:

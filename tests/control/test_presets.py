@@ -3,9 +3,7 @@
 import pytest
 
 from llr.providers.catalog import VENDORS
-from tests.control.test_operations import Desk, desk, provider
-
-__all__ = ["desk"]
+from tests.control.desk import Desk, provider
 
 
 def test_every_vendor_is_listed(desk: Desk) -> None:

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.control.test_operations import GOOD, SAVING, Desk, desk, doc
-
-__all__ = ["desk"]
+from tests.control.desk import Desk, doc
+from tests.control.operation_calls import GOOD, SAVING
 
 SECRET = re.compile(r"S3cr3tV4lue")
 

@@ -6,9 +6,7 @@ from typing import Any
 import pytest
 
 from llr.daemon.startup import StartupError, Status
-from tests.control.test_operations import Desk, desk, doc
-
-__all__ = ["desk"]
+from tests.control.desk import Desk, doc
 
 DONE = Status(
     "systemd-user", "llm-router.service", True, True, "/u/llm-router.service", "active", ("Linger is off.",), True
