@@ -71,7 +71,7 @@ _SILENT = words(
 _REJECT = words("mcp_servers background audio modalities conversation prompt cachedContent")
 _SILENT_LUGGAGE = words(
     "cache_control stream_options prediction moderation safety_identifier user client_metadata prompt_cache_options "
-    "diagnostics object name internal_chat_message_metadata_passthrough thoughtSignature"
+    "diagnostics object name internal_chat_message_metadata_passthrough thoughtSignature logprobs"
 )
 # Objects whose members are named one by one, and the members that are carried in another way.
 _SPREAD: Mapping[str, frozenset[str]] = {

@@ -148,7 +148,8 @@ def replay(response: ChatResponse) -> Iterator[Event]:
     for index, part in enumerate(response.parts):
         yield PartStart(index, _opened(part))
         yield from _deltas(index, part)
-        yield PartEnd(index, part.seal if isinstance(part, Reasoning) else None)
+        seal = part.seal if isinstance(part, Reasoning) else None
+        yield PartEnd(index, seal, part.extras if isinstance(part, Text) else NO_EXTRAS)
     if response.usage is not None:
         yield UsageSeen(response.usage)
     yield Finish(response.stop, response.stop_sequence)

@@ -7,9 +7,11 @@ import pytest
 
 from llr.base.names import FormatId
 from llr.formats import translate
+from llr.formats.base import Target
 from llr.formats.table import FORMATS
+from llr.ir.loss import LossLevel
 
-from .samples import A, C, R, asked, meta
+from .samples import A, C, R, asked, chat, meta
 from .strict import sse
 
 G = FormatId.GEMINI
@@ -121,3 +123,52 @@ def test_a_function_of_the_clients_own_is_no_hosted_search() -> None:
     body = {"id": "c", "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
     made = to_client(body, FORMATS[A], FORMATS[C], meta(C, request))
     assert (made["content"][0]["type"], made["stop_reason"]) == ("tool_use", "tool_use")
+
+
+TOKENS = [{"token": word, "logprob": -0.5, "bytes": list(word.encode()), "top_logprobs": []} for word in ("Hel", "lo")]
+
+
+def test_logprobs_of_a_chat_answer_reach_a_responses_client_whole_and_streamed() -> None:
+    message = {"role": "assistant", "content": "Hello"}
+    choice = {"index": 0, "message": message, "logprobs": {"content": TOKENS, "refusal": None}, "finish_reason": "stop"}
+    made = whole({"id": "c", "choices": [choice]}, R, C)
+    assert made["output"][0]["content"][0]["logprobs"] == TOKENS
+    assert whole({"id": "c", "choices": [choice]}, C, C)["choices"][0]["logprobs"]["content"] == TOKENS
+    chunks = [
+        chunk({"reasoning_content": "hm"}),
+        *[chunk({"content": token["token"]}, logprobs=[token]) for token in TOKENS],
+        chunk({}, "stop"),
+    ]
+    way = meta(C, asked(R, ASKING[R]))
+    stage = translate.stream(FORMATS[R], FORMATS[C], way)
+    events = [event for _, event in sse(b"".join([*stage.feed(chat(*chunks)), *stage.finish()]))]
+    done = next(event for event in events if event["type"] == "response.output_text.done")
+    assert (done["text"], done["logprobs"]) == ("Hello", TOKENS)
+    assert events[-1]["response"]["output"][1]["content"][0]["logprobs"] == TOKENS
+
+
+def chunk(delta: dict[str, Any], reason: str | None = None, logprobs: list[Any] | None = None) -> dict[str, Any]:
+    told = {"content": logprobs, "refusal": None} if logprobs else None
+    choice = {"index": 0, "delta": delta, "logprobs": told, "finish_reason": reason}
+    return {"id": "c", "object": "chat.completion.chunk", "model": "m", "choices": [choice]}
+
+
+def test_logprobs_of_a_responses_answer_reach_a_chat_client_whole_and_streamed() -> None:
+    part = {"type": "output_text", "text": "Hello", "annotations": [], "logprobs": TOKENS}
+    item = {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": [part]}
+    body = {"id": "resp_1", "object": "response", "status": "completed", "output": [item]}
+    made = whole(body, C, R)
+    assert made["choices"][0]["logprobs"] == {"content": TOKENS, "refusal": None}
+    choices = [event["choices"][0] for _, event in sse(streamed(body, C, R).encode()) if isinstance(event, dict)]
+    assert [token for choice in choices for token in (choice.get("logprobs") or {}).get("content", ())] == TOKENS
+    assert "".join(choice["delta"].get("content") or "" for choice in choices) == "Hello"
+
+
+def test_logprobs_in_a_history_are_a_cosmetic_loss() -> None:
+    part = {"type": "output_text", "text": "Hello", "annotations": [], "logprobs": TOKENS}
+    item = {"type": "message", "role": "assistant", "content": [part]}
+    items = [{"role": "user", "content": "x"}, item, {"role": "user", "content": "y"}]
+    for upstream in (A, C, G):
+        body: Any = {"model": "m", "input": items}
+        losses = translate.request(body, FORMATS[R], FORMATS[upstream], Target("m")).losses
+        assert {loss.level for loss in losses} <= {LossLevel.SILENT}

@@ -57,6 +57,10 @@ class ChunkEncoder(ABC):
             "model": self._meta.model or start.model,
         }
 
+    def _more(self, choice: dict[str, Any]) -> bytes:
+        """Returns a chunk of one choice."""
+        return _data({**self._frame, "choices": [choice], **({"usage": None} if self._wanted else {})})
+
     def _close(self, choice: dict[str, Any], **more: Any) -> list[bytes]:
         """Returns the chunk with the finish reason, with usage in it or, where asked for, in a chunk behind it."""
         usage = None if self._usage is None else encode_usage(self._usage)

@@ -27,7 +27,20 @@ from llr.formats.openai_chat.parts import (
 from llr.formats.openai_chat.usage import decode_usage, encode_usage
 from llr.formats.reading import bag, integer, luggage, noted, number, rows, table, tables, text, unload, words
 from llr.ir.events import Stop
-from llr.ir.parts import Extras, Media, Opaque, Part, Reasoning, Refusal, Seal, Text, ToolCall, ToolKind, ToolResult
+from llr.ir.parts import (
+    NO_EXTRAS,
+    Extras,
+    Media,
+    Opaque,
+    Part,
+    Reasoning,
+    Refusal,
+    Seal,
+    Text,
+    ToolCall,
+    ToolKind,
+    ToolResult,
+)
 from llr.ir.response import ChatResponse
 
 # Stop words of OpenAI and of the servers that speak its format; "sensitive" is Zhipu's filter.
@@ -104,7 +117,8 @@ def _message_parts(message: Mapping[str, Any], choice: Mapping[str, Any]) -> tup
     parts: list[Part] = [_sealed_here(part) for part in decode_reasoning(message, "")]
     content = message.get("content", choice.get("text"))
     if isinstance(content, str):
-        parts += [Text(content, citations(message.get("annotations"), content))] if content else []
+        tokens = with_logprobs(rows(table(choice.get("logprobs")).get("content")))
+        parts += [Text(content, citations(message.get("annotations"), content), tokens)] if content else []
     else:
         parts += decode_thinking_list(content)
     refusal = text(message.get("refusal"))
@@ -123,6 +137,16 @@ def _sealed_here(part: Part) -> Part:
     if isinstance(part, Reasoning) and not part.redacted and part.seal is not None and isinstance(part.seal.data, str):
         return replace(part, seal=Seal(CHAT, {SIGNATURE: part.seal.data}))
     return part
+
+
+def with_logprobs(tokens: list[Any]) -> Extras:
+    """Returns the luggage of a text with the chances of its tokens, which Chat and Responses write alike."""
+    return {FormatId.RESPONSES: {"logprobs": tokens}} if tokens else NO_EXTRAS
+
+
+def logprobs_of(extras: Extras) -> list[JSON]:
+    """Returns the chances of a text's tokens, [] when nobody asked for them."""
+    return rows(bag(extras, FormatId.RESPONSES).get("logprobs"))
 
 
 def decode_thinking_list(content: Any) -> list[Part]:
@@ -240,6 +264,7 @@ class _Message:
         self.details: list[Any] = []
         self.calls: list[dict[str, Any]] = []
         self.annotations: list[dict[str, Any]] = []
+        self.tokens: list[JSON] = []
         self.field = REASONING_FIELDS[0]
         self.opaque: list[dict[str, Any]] = []
 
@@ -248,6 +273,7 @@ class _Message:
             match part:
                 case Text():
                     self._text(part.text, part.citations)
+                    self.tokens += logprobs_of(part.extras)
                 case Refusal():
                     self.refusal += part.text
                 case Reasoning():
@@ -317,7 +343,8 @@ def encode_response(response: ChatResponse, meta: Meta) -> dict[str, JSON]:
     message.update(own.get(MESSAGE, {}))
     reason = finish_reason(response.stop, called=bool(made.calls), refused=bool(made.refusal))
     choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": reason}
-    choice.update(own.get(CHOICE, {"logprobs": None} if not own else {}))
+    told = {"content": made.tokens, "refusal": None} if made.tokens else None
+    choice.update(own.get(CHOICE, {"logprobs": told} if not own else {}))
     body: dict[str, Any] = {
         "id": completion_id(response.id, meta),
         "object": "chat.completion",

@@ -22,12 +22,12 @@ from llr.formats.openai_chat.parts import (
     arguments_text,
     details_text,
 )
-from llr.formats.openai_chat.response import citations, stop_of
+from llr.formats.openai_chat.response import citations, stop_of, with_logprobs
 from llr.formats.openai_chat.usage import decode_usage
 from llr.formats.reading import integer, luggage, number, rows, table, tables, text, words
 from llr.formats.sequencer import Sequencer
 from llr.ir.events import Event, Failed, Finish, Start, UsageSeen
-from llr.ir.parts import Part, Reasoning, Refusal, Seal, Text
+from llr.ir.parts import NO_EXTRAS, Extras, Part, Reasoning, Refusal, Seal, Text
 from llr.wire.sse import SSEEvent, SSEParser
 
 _CHUNK = words("id object created model choices usage error x_groq")
@@ -59,6 +59,7 @@ class StreamDecoder:
         self._details: list[Any] = []
         self._thought: list[str] = []
         self._refused = False
+        self._tokens: list[Any] = []
 
     def feed(self, item: bytes, /) -> Iterable[Event]:
         """Returns the events in this chunk."""
@@ -144,6 +145,7 @@ class StreamDecoder:
         self._seen.add(index)
         reason = choice.get("finish_reason")
         if index == 0:
+            self._tokens += rows(table(choice.get("logprobs")).get("content"))
             delta = choice.get("delta")
             if isinstance(delta, dict):
                 content = delta.get("content")
@@ -248,7 +250,10 @@ class StreamDecoder:
         seal: Seal | None = None
         if self._kind == "reasoning":
             seal = self._seal()
-        self._parts.close(self._number, out, seal)
+        tokens: Extras = NO_EXTRAS
+        if self._kind == "text" and self._tokens:
+            tokens, self._tokens = with_logprobs(self._tokens), []
+        self._parts.close(self._number, out, seal, tokens)
         self._kind = ""
 
     def _seal(self) -> Seal | None:
@@ -314,7 +319,9 @@ def _plain_text(chunk: Any) -> str:
         return ""
     if len(delta) > 1 and not delta.keys() <= _PLAIN_DELTA:
         return ""
-    return "" if chunk.get("usage") or chunk.get("error") or "message" in choice or "usage" in choice else content
+    if choice.get("logprobs") or "message" in choice or "usage" in choice:
+        return ""
+    return "" if chunk.get("usage") or chunk.get("error") else content
 
 
 def merged_details(details: list[Any]) -> list[Any]:

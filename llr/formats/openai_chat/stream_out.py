@@ -11,7 +11,14 @@ from llr.formats.foreign import media_words, opaque_text
 from llr.formats.ids import RULES, legal_id
 from llr.formats.openai_chat.chunks import ChunkEncoder
 from llr.formats.openai_chat.parts import CHAT, DETAILS, FIELD, sealed_call
-from llr.formats.openai_chat.response import annotation, completion_id, finish_reason, kept_signature, reasoning_block
+from llr.formats.openai_chat.response import (
+    annotation,
+    completion_id,
+    finish_reason,
+    kept_signature,
+    logprobs_of,
+    reasoning_block,
+)
 from llr.formats.reading import bag, table, unload
 from llr.ir.events import Finish, PartDelta, PartEnd, PartStart, Start
 from llr.ir.parts import Media, Opaque, Part, Reasoning, Refusal, Text, ToolCall, ToolKind, ToolResult
@@ -131,7 +138,9 @@ class StreamEncoder(ChunkEncoder):
             return [self._chunk({"reasoning_details": details})] if details else []
         if isinstance(part, ToolCall):
             return self._call_end(part, event)
-        return []
+        tokens = logprobs_of(event.extras) if event.extras else []
+        told = {"content": tokens, "refusal": None}
+        return [self._more({"index": 0, "delta": {}, "logprobs": told, "finish_reason": None})] if tokens else []
 
     def _call_end(self, part: ToolCall, event: PartEnd) -> list[bytes]:
         out: list[bytes] = []
