@@ -125,6 +125,8 @@ class Crew:
                 return
             source = self._source
             fresh, why = await self.start(source, 1)
+            if why is None and self.ready:
+                await pass_on(await self.ready[0].ask(Ask("GET", PEERS_LESSONS)), fresh)
             if self._ended or source is not self._source:
                 # Laid off or replaced meanwhile: this one is not needed any more.
                 for worker in fresh:
@@ -132,11 +134,7 @@ class Crew:
                 return
             if why is None:
                 await self._close_unavailable()
-                survivors = self.ready
                 self.take_on(fresh, source)
-                if survivors:
-                    lessons = await survivors[0].ask(Ask("GET", PEERS_LESSONS))
-                    await pass_on(lessons, fresh)
                 return
             self._log.error("worker-not-ready", reason=why)
 
