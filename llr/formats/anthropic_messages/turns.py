@@ -79,9 +79,7 @@ class Conversation:
         said, speaker = bare_text(message, MESSAGES), _SPEAKERS.get(message.role)
         if said and speaker is not None:
             if not said.isspace():
-                turn = self._turn(speaker)
-                turn.plain = turn.plain and not turn.content
-                turn.content.append({"type": "text", "text": said})
+                self._say(speaker, said)
             return
         own_system = message.role is Role.SYSTEM and OWN_ROLE in bag(message.extras, MESSAGES)
         if message.role in (Role.SYSTEM, Role.DEVELOPER) and not (own_system and self._takes_system()):
@@ -113,13 +111,21 @@ class Conversation:
             self.turns.append(Turn(role))
         return self.turns[-1]
 
+    def _say(self, role: str, words: str) -> None:
+        """Adds a text that one string may stand for when nothing else is said."""
+        block = {"type": "text", "text": words}
+        if self.turns and self.turns[-1].role != role:
+            self.turns.append(Turn(role, [block]))
+            return
+        turn = self._turn(role)
+        turn.plain = turn.plain and not turn.content
+        turn.content.append(block)
+
     def _instruct(self, message: Message) -> None:
         """A later instruction keeps its place as marked text of the user's turn."""
         words = "\n".join(text for part in message.parts if (text := plain_text(part)))
         if words.strip():
-            turn = self._turn("user")
-            turn.plain = turn.plain and not turn.content
-            turn.content.append({"type": "text", "text": f"<system-instruction>\n{words}\n</system-instruction>"})
+            self._say("user", f"<system-instruction>\n{words}\n</system-instruction>")
 
     def _lose(self, at: str, what: str, why: str, level: LossLevel = LossLevel.WARN) -> None:
         self.losses.append(Loss(at, what, why, level))
@@ -220,20 +226,19 @@ class Conversation:
     def finish(self) -> list[dict[str, Any]]:
         """Returns the messages: results in front of their turn, every call answered, orphans as text."""
         calls: list[str] = []
-        place = 0
-        while place < len(self.turns):
-            turn = self.turns[place]
+        turns = self.turns
+        # Turns put in on the way come next.
+        for place, turn in enumerate(turns):
             if turn.role == "user":
                 if calls or turn.tools:
                     self._pair(turn, calls)
                     calls = []
-            elif turn.role == "assistant" and turn.tools:
+            elif turn.tools and turn.role == "assistant":
                 calls = [block["id"] for block in turn.content if block["type"] == "tool_use"]
-                following = self.turns[place + 1].role if place + 1 < len(self.turns) else ""
+                following = turns[place + 1].role if place + 1 < len(turns) else ""
                 if calls and following != "user":
-                    self.turns.insert(place + 1, Turn("user"))
-            place += 1
-        return [turn.body() for turn in self.turns]
+                    turns.insert(place + 1, Turn("user"))
+        return [turn.body() for turn in turns]
 
     def _pair(self, turn: Turn, calls: list[str]) -> None:
         if not calls and not any(block["type"] == "tool_result" for block in turn.content):

@@ -35,7 +35,7 @@ class Turn:
 
     role: str
     parts: list[JSON] = field(default_factory=list)
-    calls: list[tuple[str, str, bool]] = field(default_factory=list)
+    calls: tuple[tuple[str, str, bool], ...] = ()
     luggage: dict[str, Any] | None = None
     answers: bool = False
 
@@ -88,12 +88,13 @@ class Conversation:
 
     def _turn(self, role: str, message: Message) -> Turn:
         """Returns the turn to add to: the open one for other formats, always a new one for our own."""
-        last = self.turns[-1] if self.turns else None
-        if last is None and role == "model" and not self.own:
+        if not self.own and self.turns:
+            last = self.turns[-1]
+            if last.role == role and not last.answers:
+                return last
+        elif not self.own and role == "model":
             self.turns.append(Turn("user", [{"text": _OPENING}]))
             self.lose(message.at or "messages", "first turn", "the conversation has to begin with the user")
-        if last is not None and last.role == role and not self.own and not last.answers:
-            return last
         turn = Turn(role)
         if message.extras:
             notes = reading.bag(message.extras, OWN)
@@ -126,11 +127,11 @@ class Conversation:
         if raw is not None and self.own:
             for content in raw:
                 self.turns.append(Turn(content.get("role") or "model", content.get("parts") or []))
-            self.turns[-1].calls = calls
+            self.turns[-1].calls = tuple(calls)
             return
         turn = self._turn("model", message)
         turn.parts += parts
-        turn.calls += calls
+        turn.calls += tuple(calls)
 
     @staticmethod
     def _raw(message: Message) -> list[Any] | None:

@@ -198,9 +198,12 @@ class Turns:
 
     def item(self, raw: JSON, at: str) -> None:
         """Takes the next input item."""
-        fields = reading.table(raw)
-        kind = reading.text(fields.get("type")) or ("message" if "role" in fields else "")
-        if kind == "message":
+        fields: Mapping[str, Any] = raw if isinstance(raw, dict) else {}
+        role, content = fields.get("role"), fields.get("content")
+        if content.__class__ is str and role.__class__ is str and role in _ROLES and len(fields) == 2:
+            # A role and some words: most items of a long talk.
+            self._speak(_ROLES[role], (Text(content, (), _WORDS, f"{at}.content"),), at)
+        elif (kind := reading.text(fields.get("type")) or ("message" if "role" in fields else "")) == "message":
             self._message(fields, at)
         elif kind in PLACED:
             self.placed.append([self._count, raw])
@@ -217,16 +220,13 @@ class Turns:
         self._count += 1
 
     def _message(self, fields: Mapping[str, Any], at: str) -> None:
-        said, content = fields.get("role"), fields.get("content")
-        role = _ROLES.get(reading.text(said), Role.USER)
-        if content.__class__ is str and len(fields) == 2 and role == said:
-            # A role and some words: most items of a long talk.
-            found: tuple[Part, ...] = (Text(content, (), _WORDS, f"{at}.content"),)
-        else:
-            note: dict[str, Any] = {key: value for key, value in fields.items() if key not in _MESSAGE_KEYS}
-            if role != said:
-                note["~role"] = said
-            found = self._content(content, note, f"{at}.content")
+        role = _ROLES.get(reading.text(fields.get("role")), Role.USER)
+        note: dict[str, Any] = {key: value for key, value in fields.items() if key not in _MESSAGE_KEYS}
+        if role != fields.get("role"):
+            note["~role"] = fields.get("role")
+        self._speak(role, self._content(fields.get("content"), note, f"{at}.content"), at)
+
+    def _speak(self, role: Role, found: tuple[Part, ...], at: str) -> None:
         if role is Role.USER:
             self._close()
             self.messages.append(Message(role, found, NO_EXTRAS, at))

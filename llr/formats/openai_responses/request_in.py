@@ -151,8 +151,8 @@ def _luggage(body: Mapping[str, Any], placed: list[list[JSON]]) -> Extras:
 def _tools(body: Mapping[str, Any]) -> tuple[Tool | ServerTool, ...]:
     """Returns the tools of the request and, after them, those that items declare or have loaded."""
     found = list(tools_in.tools(body.get("tools")))
-    for place, item in reading.tables(body.get("input")):
-        if "tools" in item and reading.text(item.get("type")) in TOOL_BRINGERS:
+    for place, item in enumerate(reading.rows(body.get("input"))):
+        if isinstance(item, dict) and "tools" in item and reading.text(item.get("type")) in TOOL_BRINGERS:
             found += [_additional(each) for each in tools_in.tools(item.get("tools"), f"input[{place}].tools")]
     return tuple(found)
 
