@@ -72,8 +72,8 @@ def apply(edits: Iterable[FileEdit]) -> None:
     done: list[tuple[str, Found | None]] = []
     try:
         for edit, target in zip(listed, targets, strict=True):
+            _put(target, edit.after, edit)
             done.append((target, edit.before))
-            _put(target, edit.after)
     except BaseException:
         for target, before in reversed(done):
             _put(target, before)
@@ -83,8 +83,7 @@ def apply(edits: Iterable[FileEdit]) -> None:
 def _target(edit: FileEdit) -> str:
     """Returns the file behind the links. Raises `Refused` when it may not be written."""
     target = os.path.realpath(edit.path)
-    if DiskView().read(target) != edit.before:
-        raise refuse("tool-file", f"{edit.path} changed in the meantime; nothing was written.", "Run it again.")
+    _check(edit, target)
     if edit.before is not None:
         found = os.stat(target)
         own = getattr(os, "geteuid", lambda: found.st_uid)()
@@ -102,8 +101,16 @@ def _target(edit: FileEdit) -> str:
     return target
 
 
-def _put(target: str, found: Found | None) -> None:
+def _check(edit: FileEdit, target: str) -> None:
+    if DiskView().read(target) != edit.before:
+        raise refuse("tool-file", f"{edit.path} changed in the meantime; nothing was written.", "Run it again.")
+
+
+def _put(target: str, found: Found | None, edit: FileEdit | None = None) -> None:
+    """Makes a file what it should be. With `edit` it is looked at once more, as late as can be."""
     if found is None:
+        if edit is not None:
+            _check(edit, target)
         if os.path.exists(target):
             os.unlink(target)
         return
@@ -117,6 +124,9 @@ def _put(target: str, found: Found | None) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, found.mode)
+        if edit is not None:
+            # Putting bytes on a disk takes long enough for somebody to save the file.
+            _check(edit, target)
         os.replace(temporary, target)
     except BaseException:
         if os.path.exists(temporary):

@@ -67,10 +67,12 @@ def opened(env: Mapping[str, str]) -> Iterator[Book]:
         before = dict(book.wired)
         yield book
         if book.wired != before:
-            _save(path, book)
+            save(env, book)
 
 
-def _save(path: str, book: Book) -> None:
+def save(env: Mapping[str, str], book: Book) -> None:
+    """Keeps what is remembered; only inside `opened`. Raises OSError."""
+    path = path_of(env)
     rows: list[JSON] = [_encode(one) for one in book.wired.values()]
     text = json.dumps({"version": 1, "wired": rows}, indent=2, ensure_ascii=False) + "\n"
     temporary = f"{path}.{os.getpid()}.tmp"

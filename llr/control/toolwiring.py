@@ -66,11 +66,25 @@ def connect(job: Job, binding: Binding, *, dry_run: bool = False, capture: bool 
         return _shown(_planned(job, wanted, toolmemory.read(job.env), capture), job)
     with toolmemory.opened(job.env) as book:
         plan = _planned(job, wanted, book, capture)
-        toolfiles.apply(plan.edits)
-        if plan.memory is not None:
-            where = job.places["settings"]
-            book.wired[where] = Wired(job.tool.id, job.places, job.endpoint.origin, job.config, plan.memory)
+        assert plan.memory is not None
+        wired = Wired(job.tool.id, job.places, job.endpoint.origin, job.config, plan.memory)
+        _kept_first(wired, plan, book, job.env)
     return Step(plan.edits)
+
+
+def _kept_first(wired: Wired, plan: Plan, book: Book, env: Mapping[str, str]) -> None:
+    """Remembers what is about to be written and writes it: who is killed in between has forgotten nothing."""
+    where, before = wired.places["settings"], dict(book.wired)
+    book.wired[where] = wired
+    if book.wired != before:
+        toolmemory.save(env, book)
+    try:
+        toolfiles.apply(plan.edits)
+    except BaseException:
+        book.wired.clear()
+        book.wired.update(before)
+        toolmemory.save(env, book)
+        raise
 
 
 def disconnect(job: Job, *, dry_run: bool = False) -> Step:

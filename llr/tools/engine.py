@@ -137,48 +137,81 @@ def edited(tool: Tool, text: str, values: Values, label: str) -> str:
     return text
 
 
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """What wiring starts from: the settings file as its owner has it, and what is known of earlier wiring.
+
+    `own` is what a backup would keep; `routed` says that the file is not its owner's own any more.
+    """
+
+    text: str
+    own: Found | None
+    backup: Backup
+    memory: Memory | None
+    routed: bool
+
+
+def _start(tool: Tool, wanted: Wanted, view: FileView, memory: Memory | None, *, capture: bool) -> _Start:
+    label = label_of(tool, wanted.places)
+    found = view.read(wanted.places["settings"])
+    text = text_of(found, label)
+    doc = parsed(tool, text, label)
+    backup = read_backup(tool, wanted.places, view)
+    ours = bool(tool.ours(doc, wanted.endpoint))
+    if memory is None or ours or not capture or _holds_first(memory, doc):
+        return _Start(text, found, backup, memory, ours or memory is not None)
+    # Its owner took it off the gateway by hand: what the file says now, less what is left of ours, is his own.
+    before = original_doc(tool, backup, {}, label)
+    text = _merged(tool, text, (doc, before), _still_ours(memory, doc), label)
+    own = None if found is None else Found(text.encode("utf-8"), found.mode)
+    return _Start(text, own, Backup(backup.exists), None, False)
+
+
+def _holds_first(memory: Memory, doc: Mapping[str, JSON]) -> bool:
+    """Returns whether the key that routes the tool, its first, still holds what we wrote."""
+    return next((was == digest(lookup(doc, path)) for path, was in memory.keys.items()), False)
+
+
 def wire(tool: Tool, wanted: Wanted, view: FileView, memory: Memory | None, *, capture: bool) -> Plan:
     """Returns the edits that route the tool. With `capture` its old state is kept first, unless it is kept already.
 
     Raises `BadFile` and OSError.
     """
     places, label = wanted.places, label_of(tool, wanted.places)
-    found = view.read(places["settings"])
-    text = text_of(found, label)
-    doc = parsed(tool, text, label)
-    backup = read_backup(tool, places, view)
-    routed = bool(tool.ours(doc, wanted.endpoint)) or memory is not None
+    earlier = memory.owned if memory is not None else {}
+    start = _start(tool, wanted, view, memory, capture=capture)
+    doc, memory, found = parsed(tool, start.text, label), start.memory, view.read(places["settings"])
     # What a routed tool holds without a backup is no longer its owner's own.
-    before = original_doc(tool, backup, {} if routed else doc, label)
+    before = original_doc(tool, start.backup, {} if start.routed else doc, label)
     values = tool.values(wanted, doc, before)
-    after = edited(tool, text, values, label)
+    after = edited(tool, start.text, values, label)
     for gone in (path for path, value in values.items() if value is None):
         after = _pruned(tool, after, gone, before, label)
+    data = after.encode("utf-8")
     edits = []
-    if capture and tool.backs_up and not backup.captured:
+    if capture and tool.backs_up and not start.backup.captured:
         # What is ours already is never taken for the owner's: a routed tool without a backup gets an empty one.
-        kept = _EMPTY if routed or found is None else _backup_body(tool, doc, found)
+        kept = _EMPTY if start.routed or start.own is None else _backup_body(tool, doc, start.own)
         edits.append(FileEdit(places["backup"], view.read(places["backup"]), Found(kept, PRIVATE)))
     owned = tool.owned(wanted)
-    for path, data in owned.items():
-        edits.append(FileEdit(path, view.read(path), Found(data, PRIVATE)))
-    for path in memory.owned if memory is not None else ():
-        if path not in owned:
-            edits.append(FileEdit(path, view.read(path), None))
-    data = after.encode("utf-8")
+    edits += [FileEdit(path, view.read(path), Found(one, PRIVATE)) for path, one in owned.items()]
+    edits += [FileEdit(path, view.read(path), None) for path in earlier if path not in owned]
     edits.append(FileEdit(places["settings"], found, Found(data, PRIVATE)))
-    keys = {path: digest(value) for path, value in values.items()}
-    touched = memory is not None and (memory.edited or memory.sha256 != sha256(found.data if found else None))
-    # A key that an earlier step wrote and this one leaves alone is still ours.
-    kept_keys = {path: value for path, value in (memory.keys if memory else {}).items() if path not in keys}
-    remembered = Memory(
-        sha256(data),
-        {**kept_keys, **keys},
-        touched,
-        memory.existed if memory is not None else found is not None,
-        {path: sha256(one) for path, one in owned.items()},
-    )
+    remembered = _remembered(memory, values, (found, data), {path: sha256(one) for path, one in owned.items()})
     return Plan(tuple(edit for edit in edits if edit.changes), remembered)
+
+
+def _remembered(
+    memory: Memory | None, values: Values, files: tuple[Found | None, bytes], owned: Mapping[str, str]
+) -> Memory:
+    found, data = files
+    keys = {path: digest(value) for path, value in values.items()}
+    if memory is None:
+        return Memory(sha256(data), keys, existed=found is not None, owned=owned)
+    touched = memory.edited or memory.sha256 != sha256(found.data if found else None)
+    # A key that an earlier step wrote and this one leaves alone is still ours; the one that routes comes first.
+    kept = {path: value for path, value in memory.keys.items() if path not in keys}
+    return Memory(sha256(data), {**keys, **kept}, touched, memory.existed, owned)
 
 
 def original_doc(tool: Tool, backup: Backup, now: Mapping[str, JSON], label: str) -> Mapping[str, JSON]:

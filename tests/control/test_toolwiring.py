@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -283,6 +285,82 @@ def test_omitted_flags_keep_bindings_and_empty_ones_clear(home: Home) -> None:
 def test_a_name_the_gateway_does_not_know_is_warned_of(home: Home) -> None:
     data = home.run(SETS[0], "--default-model=nowhere")["data"]
     assert data["warnings"] == ["Model Binding: the gateway knows no 'nowhere' and will answer 404."]
+
+
+ROOT = Path(__file__).resolve().parents[2]
+# Wires a tool and is gone before the write of that number.
+KILLED = """
+import os, sys
+from llr.cli.main import main
+from llr.control import toolfiles
+put, left = toolfiles._put, int(sys.argv[2])
+def then_die(*args):
+    global left
+    if not left:
+        os._exit(9)
+    left -= 1
+    put(*args)
+toolfiles._put = then_die
+main(["config", sys.argv[1], "--json"])
+"""
+
+
+def own_files(home: Home) -> dict[str, tuple[bytes, int]]:
+    return {name: one for name, one in home.tree().items() if name.endswith(("config.toml", "/settings.json"))}
+
+
+@pytest.mark.parametrize("operation", SETS[:2])
+@pytest.mark.parametrize("writes", [0, 1, 2, 3])
+def test_who_is_killed_between_two_writes_can_still_go_back(home: Home, operation: str, writes: int) -> None:
+    first = own_files(home)
+    killed = subprocess.run([sys.executable, "-c", KILLED, operation, str(writes)], check=False, cwd=ROOT)
+    assert killed.returncode in (9, 0)
+    home.run(operation, "--enabled=false")
+    assert own_files(home) == first
+    home.run(operation)
+    home.run(operation, "--enabled=false")
+    assert own_files(home) == first
+
+
+def test_a_file_saved_while_ours_goes_to_disk_is_not_written_over(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = home.tree()
+    fsync = os.fsync
+    writes: list[int] = []
+
+    def somebody_saves(fd: int) -> None:
+        writes.append(fd)
+        if len(writes) == 2:
+            home.claude.write_text('{"theirs": 1}')
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", somebody_saves)
+    assert home.run(SETS[1])["ok"] is False
+    monkeypatch.undo()
+    assert home.claude.read_text() == '{"theirs": 1}'
+    assert not (home.claude.parent / "settings.llm_router_backup.json").exists()
+    assert {name: one for name, one in home.tree().items() if "claude" not in name} == {
+        name: one for name, one in before.items() if "claude" not in name
+    }
+
+
+def test_who_took_a_tool_off_by_hand_and_wires_again_gets_the_newer_file_back(home: Home) -> None:
+    home.run(SETS[0], "--default-model=smart")
+    home.run(SETS[1], "--primary-model=smart")
+    mine = 'model = "gpt-new"\nmodel_provider = "corp"\n'
+    home.codex.write_text(mine)
+    theirs = '{"env": {"ANTHROPIC_BASE_URL": "https://corp.example", "ANTHROPIC_MODEL": "smart"}}'
+    home.claude.write_text(theirs)
+    for operation in SETS[:2]:
+        assert home.run(operation)["ok"] is True
+        home.run(operation, "--enabled=false")
+    assert home.codex.read_text() == mine
+    # What was left of ours goes as well.
+    assert json.loads(home.claude.read_text()) == {"env": {"ANTHROPIC_BASE_URL": "https://corp.example"}}
+    home.run(SETS[0], "--default-model=smart")
+    home.codex.unlink()
+    home.run(SETS[0])
+    home.run(SETS[0], "--enabled=false")
+    assert not home.codex.exists()
 
 
 def test_a_window_nobody_knows_is_warned_of(home: Home) -> None:
