@@ -4,6 +4,8 @@ Law: errors become `GatewayError` here and say which host failed, never a creden
 """
 
 import asyncio
+import errno
+import os
 import ssl
 
 import h11
@@ -39,7 +41,8 @@ async def dial(origin: Origin, proxy: Proxy | None, trust: Trust, *, connect_s: 
             async with asyncio.timeout(connect_s):
                 return await _connect(origin, proxy, trust)
         except TimeoutError as exc:
-            raise TimeoutError(str(exc) or f"no connection within {connect_s:g} s") from exc
+            waited = f"no connection within {connect_s:g} s"
+            raise TimeoutError(os.strerror(exc.errno) if exc.errno else str(exc) or waited) from exc
         except ssl.SSLCertVerificationError as exc:
             raise ConnectionError(
                 f"its certificate is not trusted: {exc.verify_message}; "
@@ -47,6 +50,12 @@ async def dial(origin: Origin, proxy: Proxy | None, trust: Trust, *, connect_s: 
             ) from exc
         except ssl.SSLError as exc:
             raise ConnectionError(f"TLS failed: {exc.reason or exc}") from exc
+        except OSError as exc:
+            if exc.errno is None:
+                raise
+            # Of a failed connect asyncio keeps the number and tells the address again instead of the reason.
+            known = exc.errno in errno.errorcode
+            raise OSError(os.strerror(exc.errno) if known else exc.strerror or str(exc)) from exc
 
 
 async def _connect(origin: Origin, proxy: Proxy | None, trust: Trust) -> tuple[Stream, Wire]:

@@ -1,7 +1,9 @@
 """The client over real sockets: what it sends, what it keeps, and what each fault of an upstream becomes."""
 
 import asyncio
+import errno
 import gc
+import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -274,7 +276,8 @@ async def test_closing_while_dialling() -> None:
 async def test_refused() -> None:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port = sock.getsockname()[1]
-    assert f"connecting to 127.0.0.1:{port}" in await failure(ErrorKind.UPSTREAM_UNREACHABLE, port)
+    said = await failure(ErrorKind.UPSTREAM_UNREACHABLE, port)
+    assert said == f"connecting to 127.0.0.1:{port}: {os.strerror(errno.ECONNREFUSED)}"
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 64 + ".example", "bad..name"])
