@@ -133,10 +133,11 @@ class Tool:
     """One coding tool as a row.
 
     `flags` are bindings and the values they are limited to (() for route names). `homes` gives the default places.
-    `values` says what the keys should hold, given the document as it is and as it was. `owned` are files wholly ours.
-    `snapshot` is the body of the backup, `earlier` reads old values from one that another program left, `ours` names
-    keys whose value can only be ours. `undo` gives (path, now, old) what a key gets back that takes more than its old
-    value; `shared` are keys of which parts are ours. Bindings in `falls_back` get the default route when
+    `values` says what the keys should hold, given the document as it is and as it was; the first is the one that
+    routes. `owned` are files wholly ours. `snapshot` is the body of the backup, `earlier` reads old values from one
+    that another program left, `ours` names keys whose value can only be ours, `besides` those that are ours in a
+    wired file whose backup tells what they were. `undo` gives (path, now, old) what a key gets back that takes more
+    than its old value; `shared` are keys of which parts are ours. Bindings in `falls_back` get the default route when
     theirs is gone.
     """
 
@@ -153,6 +154,7 @@ class Tool:
     owned: Callable[[Wanted], Mapping[str, bytes]] = lambda _wanted: {}
     undo: Callable[[Path, JSON, JSON], JSON] | None = None
     shared: tuple[Path, ...] = ()
+    besides: tuple[Path, ...] = ()
     falls_back: tuple[str, ...] = ()
     backs_up: bool = True
 

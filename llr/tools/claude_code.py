@@ -151,7 +151,7 @@ def _status(doc: Mapping[str, JSON], endpoint: Endpoint) -> ToolStatus:
 def _ours(doc: Mapping[str, JSON], endpoint: Endpoint | None) -> frozenset[Path]:
     if endpoint is None or normalized(text_at(doc, "env", URL)) != base_url(endpoint):
         return frozenset()
-    found: set[Path] = {("env", name) for name in _MANAGED}
+    found: set[Path] = {("env", name) for name in (*_MANAGED, DISCOVERY)}
     if lookup(doc, ("env", EFFORT)) is not None:
         found.add(_LEVEL)
     return frozenset(found)
@@ -193,4 +193,5 @@ TOOL = Tool(
     _snapshot,
     _earlier,
     _ours,
+    besides=tuple(("env", name) for name in _OF_ROUTE),
 )

@@ -246,6 +246,8 @@ def unwire(tool: Tool, places: Places, view: FileView, memory: Memory | None, en
     doc = parsed(tool, text, label)
     # Without a memory (another program wired it) the keys are ours while the provider or address in them is.
     mine = _still_ours(memory, doc) if memory is not None else tool.ours(doc, endpoint)
+    if mine and memory is None and backup.captured:
+        mine |= {path for path in tool.besides if lookup(doc, path) is not None}
     if found is None or not mine:
         return _closed(edits, places, view, backup) if edits or memory is not None else Plan(())
     before = original_doc(tool, backup, {}, label)

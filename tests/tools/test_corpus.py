@@ -179,6 +179,8 @@ def test_without_a_memory_the_backup_still_gives_the_old_values_back(
     now = tool.grammar.parse(box.settings)
     for name in ("model", "model_provider", "effortLevel", "reasoningEffort", "missionOrchestratorModel"):
         assert now.get(name) == old.get(name)
+    if tool is claude_code.TOOL and text is not None:
+        assert now == old
 
 
 @pytest.mark.parametrize(("tool", "text", "line", "column"), BROKEN)
