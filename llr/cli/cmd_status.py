@@ -30,6 +30,11 @@ def _lesson(value: JSON) -> str:
     return f"{value.get('candidate')} ({value.get('wire')}): {value_text(value.get('marks'))}"
 
 
+def _state(facts: Mapping[str, JSON]) -> str:
+    name = value_text(facts.get("stateBackend"))
+    return f"{name} (away: each process counts for itself)" if facts.get("stateAway") is True else name
+
+
 def _sections(facts: Mapping[str, JSON]) -> tuple[Section, ...]:
     rows = settings_rows(facts.get("settings"))
     issues = tuple(map(issue_line, _listed(facts, "issues")))
@@ -64,6 +69,7 @@ def _running(running: instance.Instance, context: Context) -> Outcome:
         ("Log File", running.log_file or "(stderr)"),
         ("Config File", "(demo)" if running.demo else running.config_path),
         ("Local Auth", "Required (Master Key)" if running.require_auth else "Disabled"),
+        ("Routing State", _state(facts)),
         ("Config Hot Reload", "Enabled" if running.watch_config else "Disabled"),
     )
     processes = Table(

@@ -17,7 +17,7 @@ from llr.cli.configuration import config_facts, waiting_keys
 from llr.cli.eventlog import all_of, log_observer
 from llr.cli.launch import Launch
 from llr.cli.rows import cooldown_routes, explain_routes, peer_routes
-from llr.cli.stores import Chosen, open_chosen, state_routes
+from llr.cli.stores import Chosen, counts_alone, open_chosen, state_routes
 from llr.config.mask import is_secret_header
 from llr.config.schema import Config, Issue, Level
 from llr.config.settings import settings as effective
@@ -265,6 +265,7 @@ class _Live:
             "providers": len(live.config.providers),
             "modelAliases": len(live.config.aliases),
             "stateBackend": self.chosen.name,
+            "stateAway": self.chosen.name != "memory" and counts_alone(self.chosen.store),
             "upstreamConnections": self.client.open_connections,
             "learned": [
                 {"candidate": ref, "wire": wire.value, "marks": [*sorted(marks)]}

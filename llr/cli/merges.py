@@ -40,8 +40,17 @@ def status(answers: Sequence[Answer]) -> Answer:
     bodies = _bodies(answers)
     if not bodies:
         return first_bad(answers)
+    away = any(body.get("stateAway") is True for body in bodies)
     learned = _once(_rows(bodies, "learned"), ("candidate", "wire"), _joined)
-    return Answer(200, {**bodies[0], "upstreamConnections": _total(bodies, "upstreamConnections"), "learned": learned})
+    return Answer(
+        200,
+        {
+            **bodies[0],
+            "upstreamConnections": _total(bodies, "upstreamConnections"),
+            "learned": learned,
+            "stateAway": away,
+        },
+    )
 
 
 def _joined(one: Row, other: Row) -> Row:

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from llr.base.clock import Clock
 from llr.base.jsonio import JSON, InvalidJSON, dumps, loads
 from llr.base.stamps import stamp
+from llr.cli.stores import counts_alone
 from llr.config.schema import Config
 from llr.daemon.channel import Answer, Answerer, Ask, problem
 from llr.daemon.serving import PEERS_ABSORB, PEERS_ASK, PEERS_LESSONS, PEERS_NEWS, PEERS_TURNS
 from llr.gateway import peers
 from llr.gateway.deps import Deps
 from llr.routing.cooldowns import CooldownRow, UsageRow, clear_ops, cooldown_rows, reset_ops, usage_rows
-from llr.state.memory import MemoryStore
 from llr.state.store import Store
 from llr.wire.http import Handler, Headers, Request
 
@@ -61,8 +61,8 @@ def cooldown_routes(store: Store, clock: Clock, credentials: Callable[[], Mappin
         state = await store.everything(now=now)
         listed: list[JSON] = [_row(row, now) for row in cooldown_rows(state, now=now, credentials=credentials())]
         counts: list[JSON] = [_count(row) for row in usage_rows(state)]
-        # In memory each process counts for itself: who asks several of them must add up.
-        apart: dict[str, JSON] = {"perProcess": True} if isinstance(store, MemoryStore) else {}
+        # Who asks several processes must add up what each of them counted for itself.
+        apart: dict[str, JSON] = {"perProcess": True} if counts_alone(store) else {}
         return Answer(200, {"cooldowns": listed, "counts": counts, **apart})
 
     async def clear(ask: Ask) -> Answer:

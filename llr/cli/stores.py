@@ -22,6 +22,13 @@ class Chosen:
     name: str
 
 
+def counts_alone(store: Store) -> bool:
+    """Returns whether this process counts for itself: in memory, as chosen or while a shared store is away."""
+    from llr.state.resilient import Resilient
+
+    return isinstance(store, MemoryStore) or (isinstance(store, Resilient) and store.degraded)
+
+
 def backend(found: Settings, *, demo: bool, workers: int) -> str:
     """Returns the backend that serves: the demo writes nothing, and one file cannot serve several processes."""
     if demo:

@@ -141,9 +141,16 @@ def test_answers_of_workers_become_one() -> None:
         "ref": "a",
     }
     lessons: list[JSON] = [{"candidate": "a/m", "wire": "w", "marks": [mark]} for mark in ("y", "x")]
-    facts = [told(demo=True, upstreamConnections=n, learned=[lesson]) for n, lesson in enumerate(lessons, 1)]
+    facts = [
+        told(demo=True, upstreamConnections=n, learned=[lesson], stateAway=n > 1) for n, lesson in enumerate(lessons, 1)
+    ]
     joined: JSON = {"candidate": "a/m", "wire": "w", "marks": ["x", "y"]}
-    assert MERGES["GET /status"](facts).body == {"demo": True, "upstreamConnections": 3, "learned": [joined]}
+    assert MERGES["GET /status"](facts).body == {
+        "demo": True,
+        "upstreamConnections": 3,
+        "learned": [joined],
+        "stateAway": True,
+    }
     gone = problem(503, "worker-gone", "x")
     assert all(merge([gone, gone]) == gone for merge in MERGES.values())
 

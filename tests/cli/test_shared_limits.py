@@ -25,7 +25,7 @@ from llr.state.store import Store
 from tests.cli.life import Life
 from tests.cli.providers import ANSWER
 from tests.running import free_port
-from tests.state.test_conformance import redis_server
+from tests.state.redis_rig import redis_server
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
 
@@ -199,9 +199,11 @@ async def test_a_dead_redis_costs_no_request_and_is_found_again(with_redis: Life
             await asyncio.gather(*crowd)
         assert seen == {"200": 600}
         assert "local to this process" in await asyncio.to_thread(gateway.wait_for, "note")
+        assert "(away: each process counts for itself)" in (await asyncio.to_thread(with_redis.run, "status")).stdout
         with redis_server(port, tmp_path):
             until = time.monotonic() + 20
             while "is back" not in await asyncio.to_thread(gateway.wait_for, "note"):
                 assert time.monotonic() < until
             await asyncio.gather(*(client(gateway.address, 5, seen) for _ in range(20)))
         assert seen == {"200": 700}
+        assert (await asyncio.to_thread(with_redis.json, "status"))["data"]["stateAway"] is False
