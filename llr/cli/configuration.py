@@ -7,13 +7,16 @@ from llr.base.jsonio import JSON
 from llr.cli.context import Context
 from llr.config import knobs
 from llr.config.migrate import CURRENT_VERSION
-from llr.config.schema import Config, Doc
+from llr.config.schema import Config, Doc, Level
 from llr.config.settings import settings as effective
 from llr.control import configfile, issues
 from llr.control.configfile import ConfigSyntaxError, Loaded
 from llr.control.effective import settings_facts
 from llr.control.report import FAILED, refuse
-from llr.control.validate import open_to_others
+from llr.control.validate import open_to_others, skipped
+
+# Of a config with more wrong than this, a start names no more.
+TOLD_ISSUES = 20
 
 # Flags of `start` that are kept in the config when someone typed them, and their keys under metadata.localServer.
 _KEPT_FLAGS = {"watch_config": "watchConfig", "watch_binary": "watchBinary", "require_auth": "requireAuth"}
@@ -48,7 +51,18 @@ def load_for_start(path: str, context: Context) -> Config:
     if config is None:
         found = "; ".join(map(issues.line, loaded.parsed.issues))
         raise refuse("bad-config", f"Failed to load config from {path}: {found}.", "See `llr config validate`.")
+    _tell_issues(loaded, context)
     return config
+
+
+def _tell_issues(loaded: Loaded, context: Context) -> None:
+    """Says what of the config does not serve: its errors, keys that are not set, providers that cannot be called."""
+    errors = [issue for issue in loaded.parsed.issues if issue.level is Level.ERROR or issue.code == "env-unset"]
+    told = [*errors, *skipped(loaded)]
+    for issue in told[:TOLD_ISSUES]:
+        context.out.note("warn", issues.line(issue).removeprefix("warning: "))
+    if len(told) > TOLD_ISSUES:
+        context.out.note("warn", f"{len(told) - TOLD_ISSUES} more; `llr config validate` names them.")
 
 
 def keep_flags(path: str, args: Namespace, context: Context, config: Config) -> None:

@@ -1,59 +1,17 @@
 """A gateway that serves a config file: what it prints, keeps, reloads, refuses, and asks of clients."""
 
-import asyncio
 import http.client
 import json
 import os
 import signal
 import subprocess
-import threading
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from llr.base.clock import SystemClock
-from llr.base.ids import RandomIds
-from llr.control.demo import demo_doc, demo_handler
-from llr.daemon import listener
-from llr.daemon.ports import Address
-from llr.net.server import serve
+from tests.cli.demos import KEY, document, write
 from tests.cli.life import Gateway, Life
 
-KEY = "sk-upstream-0123456789abcdef"
 MASTER = "gw_master_0123456789abcdef"
-
-
-@pytest.fixture(scope="module")
-def upstream() -> Iterator[int]:
-    """Gives the port of the demo's upstream, served by a thread of this process."""
-    sock = listener.bind(Address("127.0.0.1", 0))[0]
-    port = listener.address_of(sock)[1]
-    loop = asyncio.new_event_loop()
-    server = loop.run_until_complete(serve(demo_handler(RandomIds(), SystemClock()), sock))
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    yield port
-    asyncio.run_coroutine_threadsafe(server.close(), loop).result(10)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
-    loop.close()
-
-
-def document(port: int, **extra: Any) -> dict[str, Any]:
-    doc: dict[str, Any] = dict(demo_doc(port))
-    doc["providers"][0]["apiKey"] = KEY
-    return {**doc, **extra}
-
-
-def write(life: Life, doc: object) -> Path:
-    """Puts the config where a gateway finds it without being told, in one step."""
-    path = life.home / ".llm-router.json"
-    fresh = life.home / "fresh.json"
-    fresh.write_text(doc if isinstance(doc, str) else json.dumps(doc, indent=2) + "\n")
-    os.replace(fresh, path)
-    return path
 
 
 def ask(gateway: Gateway, key: str | None = None, model: str = "demo/ok") -> int:
@@ -286,6 +244,33 @@ def test_a_config_that_broke_does_not_end_a_running_gateway(sourced: Life, upstr
     assert done.returncode == 1
     assert "the old one goes on" in done.stderr
     assert ask(gateway) == 200
+
+
+def test_a_start_says_what_of_the_config_does_not_serve(sourced: Life, upstream: int) -> None:
+    doc = document(upstream)
+    at = len(doc["providers"])
+    unset = {"id": "unset", "baseUrl": "https://x.example", "format": "openai", "apiKeyEnv": "LLR_TEST_UNSET"}
+    doc["providers"] += [
+        {**unset, "models": ["m"]},
+        {"id": "broken", "baseUrl": "nowhere", "apiKey": "k", "models": ["m"]},
+        {"id": "sub", "type": "subscription", "subscriptionType": "claude-code"},
+    ]
+    doc["modelAliases"]["other"] = {"strategy": "dice", "targets": [f"demo/none-{n}" for n in range(25)]}
+    write(sourced, doc)
+    command = [*sourced.command, "start", "--port=0"]
+    env = {**sourced.env, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        said = ""
+        for line in process.stdout:
+            said += line
+            if "Press Ctrl+C" in line:
+                break
+        process.terminate()
+    assert f"$.providers[{at}].apiKeyEnv: provider unset: environment variable LLR_TEST_UNSET is not set" in said
+    assert f"$.providers[{at + 1}].baseUrl: provider broken missing baseUrl" in said
+    assert "$.modelAliases.other.strategy: alias other has unsupported strategy dice" in said
+    assert "9 more; `llr config validate` names them." in said
 
 
 def test_unset_key_variables_are_named(sourced: Life, upstream: int) -> None:
