@@ -63,6 +63,8 @@ def run(args: Namespace, context: Context) -> Outcome:
         model = args.model or routes.default
         if not model:
             raise refuse("no-model", f"{path} has no model to use.", "Name one with --model.")
+        if not demo and not routes.has(model):
+            print(f"The gateway knows no '{model}' and will answer 404.", file=sys.stderr)
         start = Start(endpoint, routes, model, scratch, context.env)
         return Outcome(_started(runner, program, start, words))
 

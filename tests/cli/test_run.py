@@ -104,6 +104,13 @@ def test_codex_gets_overrides_and_its_key_by_the_environment(bench: Life) -> Non
     assert not (bench.home / ".codex").exists()
 
 
+def test_a_model_nobody_knows_is_warned_of_and_handed_on(bench: Life) -> None:
+    bench.start()
+    done = bench.run("run", "claude", "--model=nowhere")
+    assert (done.returncode, done.stderr) == (7, "The gateway knows no 'nowhere' and will answer 404.\n")
+    assert told(bench)["env"]["ANTHROPIC_MODEL"] == "nowhere"
+
+
 def test_a_gateway_comes_and_goes_where_none_runs(bench: Life) -> None:
     before = (bench.home / ".llm-router.json").read_bytes()
     done = bench.run("run", "claude")
