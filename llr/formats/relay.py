@@ -18,8 +18,8 @@ from llr.ir.parts import Seal
 from llr.ir.request import Thinking
 
 Body = dict[str, Any]
-# What `b in payload` finds when a body may hold carriers: without one of these nothing is opened.
-CARRIER_SIGNS = (carrier.PREFIX.encode(), carrier.BASE64_SIGN.encode())
+# What `b in payload` finds when a body may hold carriers, or citations of others: without one nothing is opened.
+CARRIER_SIGNS = (carrier.PREFIX.encode(), carrier.BASE64_SIGN.encode(), b'"encrypted_index"')
 
 
 class Opener:
@@ -53,11 +53,22 @@ def _opened_messages(body: Body, opener: Opener) -> Body:
 
 def _opened_block(block: Any, opener: Opener) -> Any:
     given = table(block)
+    if isinstance(given.get("citations"), list):
+        return _own_citations(block)
     field = {"thinking": "signature", "redacted_thinking": "data"}.get(text(given.get("type")))
     if field is None or field not in given:
         return block
     opened = opener(given[field])
     return {**block, field: opened} if isinstance(opened, str) else None
+
+
+def _own_citations(block: Any) -> Any:
+    """Returns a text without the citations of other vendors' answers: without an index of its own it is refused."""
+    kept = [each for each in block["citations"] if table(each).get("encrypted_index", True)]
+    if len(kept) == len(block["citations"]):
+        return block
+    rest = {key: value for key, value in block.items() if key != "citations"}
+    return {**rest, "citations": kept} if kept else rest
 
 
 def _opened_chat(body: Body, opener: Opener) -> Body:

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from llr.base.errors import ErrorKind, GatewayError
+from llr.base.jsonio import dumps
 from llr.base.names import FormatId
-from llr.formats import translate
+from llr.formats import relay, translate
 from llr.formats.base import Encoded, Target
 from llr.formats.table import FORMATS
 from llr.ir.loss import LossLevel
 
-from .samples import A, C, R
+from .samples import KEY, A, C, R
 
 G = FormatId.GEMINI
 TARGETS = {
@@ -282,3 +283,21 @@ def test_the_safety_identifier_is_the_end_user_before_user() -> None:
     same = said(C, C, **asked).body
     assert (same["safety_identifier"], same["user"]) == ("s", "u")
     assert set(levels(said(C, A, **asked)).values()) == {S}
+
+
+def test_citations_of_another_vendors_answer_leave_a_native_body_and_own_ones_stay() -> None:
+    location = {"type": "web_search_result_location", "url": "https://u.test", "title": "T", "cited_text": "ok"}
+    own, foreign = {**location, "encrypted_index": "E"}, {**location, "encrypted_index": "", "llr_citation": {}}
+    page = {"type": "page_location", "document_index": 0, "cited_text": "ok"}
+
+    def history(*cited: dict[str, Any]) -> dict[str, Any]:
+        block = {"type": "text", "text": "ok", **({"citations": list(cited)} if cited else {})}
+        return {"model": "m", "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": [block]}]}
+
+    def opened(body: dict[str, Any]) -> dict[str, Any]:
+        assert relay.may_hold_carriers(dumps(body))
+        return relay.open_carriers(body, A, TARGETS[A], (KEY,))
+
+    assert opened(history(own, foreign, page)) == history(own, page)
+    assert opened(history(foreign)) == history()
+    assert opened(history(own)) == history(own)
