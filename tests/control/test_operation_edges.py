@@ -199,3 +199,27 @@ def test_an_ollama_is_changed_without_an_address_or_a_key(desk: Desk) -> None:
     assert desk.run("upsert-provider", "--provider-id=local", "--name=Local", "--skip-probe")[0] == 0
     assert provider(desk.doc, "local")["name"] == "Local"
     assert "baseUrl" not in provider(desk.doc, "local")
+
+
+@pytest.mark.parametrize("broken", ["{ broken", "[1]", '{"a":1'])
+def test_undo_brings_a_config_back_over_what_is_none(desk: Desk, broken: str) -> None:
+    first = desk.file.read_bytes()
+    desk.run("set-default-model", "--model=acme/small")
+    desk.file.write_text(broken)
+    code, out, _ = desk.run("undo", "--dry-run")
+    assert (code, desk.file.read_text()) == (0, broken)
+    assert '+  "version": 2' in out
+    assert desk.json("undo", "--if-match=x")["error"]["code"] == "config-changed"
+    code, out, _ = desk.run("undo")
+    assert (code, desk.file.read_bytes()) == (0, first)
+    assert "(the file was no config; it is kept as a backup)" in out
+    kept = desk.json("history")["data"]["backups"]
+    assert Path(kept[0]["file"]).read_text() == broken
+    assert desk.run("undo")[0] == 0, "the broken one is passed over"
+    assert desk.json("validate")["data"]["valid"]
+
+
+def test_undo_without_a_backup_that_is_a_config(desk: Desk) -> None:
+    desk.file.with_name(f"{desk.file.name}.bak.20260101-000000-1").write_text("{")
+    assert desk.json("undo")["error"]["message"] == "No backup is a config."
+    assert desk.run("undo", "--to=1")[0] == 2

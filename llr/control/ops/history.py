@@ -8,8 +8,9 @@ from llr.base.records import dataclass
 from llr.config.schema import Doc
 from llr.control import configfile
 from llr.control.call import Call
-from llr.control.configfile import ConfigChanged, ConfigSyntaxError
+from llr.control.configfile import ConfigChanged, ConfigSyntaxError, Loaded
 from llr.control.diff import masked_diff
+from llr.control.disk import SystemDisk
 from llr.control.operation import Reading
 from llr.control.perform import with_tools
 from llr.control.report import Fields, Outcome, Report, Table, refuse
@@ -91,34 +92,53 @@ def _chosen(call: Call, path: str) -> Kept:
     listed = _kept(path)
     if not listed:
         raise refuse("no-backup", "There is nothing to undo: no backup of the config exists.")
-    wanted = call.args.text("to") or "1"
+    wanted = call.args.text("to")
     for one in listed:
-        if wanted in (str(one.number), os.path.basename(one.path), one.path):
+        # Without a name the newest that is a config: what was no JSON is kept too.
+        if wanted is None and _doc(one.path) is None:
+            continue
+        if wanted is None or wanted in (str(one.number), os.path.basename(one.path), one.path):
             return one
-    raise refuse("no-backup", f"There is no backup '{wanted}'.", "See `llr config history`.")
+    text = f"There is no backup '{wanted}'." if wanted is not None else "No backup is a config."
+    raise refuse("no-backup", text, "See `llr config history`.")
+
+
+def _current(call: Call, path: str) -> Loaded | None:
+    """Returns the config as it is, None for a file that is no config: that is what undo is for."""
+    try:
+        found = configfile.load(path, env=call.env, persist=False)
+    except ConfigSyntaxError:
+        return None
+    return found if found.parsed.config is not None else None
 
 
 def _undo(call: Call) -> Outcome:
     path = configfile.resolve_path(call.config_path)
     chosen = _chosen(call, path)
-    current = configfile.load(path, env=call.env, persist=False)
+    current = _current(call, path)
+    before = current.etag if current is not None else configfile.etag(SystemDisk().read(path))
     wanted = call.args.text("if_match")
-    diff = masked_diff(current.doc if current.exists else None, _doc(chosen.path) or {}, path)
+    diff = masked_diff(current.doc if current is not None and current.exists else None, _doc(chosen.path) or {}, path)
     data: dict[str, JSON] = {"configFile": path, "restored": chosen.path, "replacedAt": chosen.at}
     if call.args.flag("dry_run"):
-        if wanted is not None and wanted != current.etag:
-            raise ConfigChanged(path, wanted, current.etag)
+        if wanted is not None and wanted != before:
+            raise ConfigChanged(path, wanted, before)
         text = f"Nothing was written (--dry-run).\n{diff or 'The file would stay as it is.'}"
-        return Outcome(text=text, data={**data, "dryRun": True, "changed": False, "etag": current.etag, "diff": diff})
+        return Outcome(text=text, data={**data, "dryRun": True, "changed": False, "etag": before, "diff": diff})
     tag = configfile.restore(path, chosen.path, if_match=wanted)
     rows = (
         ("Config File", path),
         ("Restored Backup", os.path.basename(chosen.path)),
         ("Saved Before", chosen.at),
-        ("To Go Back", "llr config undo"),
+        (
+            "To Go Back",
+            "llr config undo" if current is not None else "(the file was no config; it is kept as a backup)",
+        ),
     )
-    data |= {"dryRun": False, "changed": tag != current.etag, "etag": tag}
+    data |= {"dryRun": False, "changed": tag != before, "etag": tag}
     outcome = Outcome(report=Report("Config Restored", (Fields("Overview", rows),)), data=data)
+    if current is None:
+        return outcome
     restored = configfile.load(path, env=call.env, persist=False)
     docs, parsed = (current.doc, restored.doc), (current.parsed, restored.parsed)
     return with_tools(outcome, after_save(call, "", path, docs, parsed))
