@@ -138,3 +138,14 @@ def test_claude_code_uses_its_small_model_for_small_jobs(running: Bench) -> None
     done = running.run("claude", "--model", "haiku", "-p", PROMPT)
     assert done.returncode == 0, done.stdout + done.stderr
     assert asked(running) == ["by-gemini"]
+
+
+def test_claude_code_finds_our_aliases_and_takes_them(running: Bench) -> None:
+    """Its picker keeps only ids that begin with `claude` or `anthropic`; what it shows is the alias."""
+    wire(running, "claude", "by-chat")
+    assert running.run(*line("claude", PROMPT)).returncode == 0
+    found = json.loads((running.home / ".claude" / "cache" / "gateway-models.json").read_text())["models"]
+    assert {"id": "claude:by-gemini", "display_name": "by-gemini"} in found
+    done = running.run("claude", "--model", "claude:by-gemini", "-p", PROMPT)
+    assert done.stdout.strip() == "pong-from-upstream"
+    assert running.upstream.rows[-1][1].startswith("/v1beta/models/model")
