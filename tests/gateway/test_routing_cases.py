@@ -10,7 +10,7 @@ import pytest
 from llr.config.schema import Settings
 from llr.routing.limits import LEASE_S
 from llr.state.memory import MemoryStore
-from llr.testing import HANG, Asking, Heard, Playbook, Reply, json_reply, refused, reset, sse_reply
+from llr.testing import HANG, Asking, Heard, Playbook, Reply, Wait, json_reply, refused, reset, sse_reply
 from tests.gateway.samples import CHAT, event
 
 OK = json_reply(CHAT.answer)
@@ -165,6 +165,33 @@ async def test_all_exhausted_is_a_429_that_says_when() -> None:
         assert heard.status == 429
         assert 0 < int(heard.headers.text(b"retry-after")) <= 3_600
         assert b"quota-exhausted" in heard.body
+
+
+async def test_a_window_ends_at_its_edge_and_not_before() -> None:
+    made = play("a", a={"rateLimits": [BUCKET]})
+    # The clock begins at 15:42:37; the hour ends at 16:00.
+    await made.clock.advance(17 * 60 + 22.75)
+    assert [(await ask(made)).status for _ in range(3)] == [200] * 3
+    refused_at_the_edge = await ask(made)
+    assert (refused_at_the_edge.status, refused_at_the_edge.headers.text(b"retry-after")) == (429, "1")
+    await made.clock.advance(0.25)
+    assert [(await ask(made)).status for _ in range(4)] == [200] * 3 + [429]
+    assert (await ask(made)).headers.text(b"retry-after") == "3600"
+
+
+async def test_a_request_counts_in_the_window_it_began_in() -> None:
+    bucket = {**BUCKET, "metadata": {"llr": {"tokens": 5_000}}}
+    made = play("a", a={"rateLimits": [bucket]})
+    usage = {"prompt_tokens": 70, "completion_tokens": 30, "total_tokens": 100}
+    answer = json_reply({**CHAT.answer, "usage": usage})
+    made.upstream("a.test").answers(Reply(200, answer.headers, answer.steps, before=[Wait(10.0)]))
+    await made.clock.advance(17 * 60 + 20.0)
+    asking = await made.open("POST", "/v1/chat/completions", {"model": "any", "messages": [], "max_tokens": 9})
+    await made.clock.advance(10.0)
+    assert (await asking.heard()).status == 200
+    assert {key.window for key in memory(made).usage} == {"hour:1:2026-02-28T15:00Z"}
+    # That window is over: nothing of it is left in the new one.
+    assert (await made.store.everything(now=made.clock.now())).usage == {}
 
 
 async def test_token_caps_are_settled_by_what_was_used() -> None:
