@@ -24,7 +24,7 @@ from llr.config.settings import settings as effective
 from llr.control import catalogue, configfile, issues
 from llr.control.activity import Activity, ActivityFile, activity_path
 from llr.control.configfile import Loaded
-from llr.control.configwatch import Accepted, ConfigWatch, Refused, Reload, Signature, file_signature
+from llr.control.configwatch import Accepted, ConfigWatch, Refused, Reload, Signature, Unchanged, file_signature
 from llr.control.report import refuse
 from llr.daemon import descriptors
 from llr.daemon.channel import Answer, Answerer, Ask
@@ -188,7 +188,11 @@ class _Live:
         if isinstance(outcome, Refused):
             self.log.warn("config-refused", reason=outcome.reason, issues=len(outcome.issues))
             self._tell_issues(outcome.issues)
-        elif isinstance(outcome, Accepted):
+        elif isinstance(outcome, Unchanged):
+            self.log.event("config-restored", path=self.launch.config_path)
+        else:
+            if outcome.loaded.persist_error:
+                self.log.warn("config-not-migrated", reason=outcome.loaded.persist_error)
             known = _known(self.launch, outcome.config, self.log)
             self.deps.configs.swap(known, effective(outcome.config, self.env))
             self.know(outcome.config)

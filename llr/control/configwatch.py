@@ -117,7 +117,8 @@ def judge(old: Loaded, new: Loaded, *, require_auth: bool) -> Reload:
 class ConfigWatch:
     """Polls one file; `run` until cancelled, or `reload` when asked.
 
-    `load` reads the file (it may block, so it runs in a thread), `on_reload` gets every outcome but Unchanged.
+    `load` reads the file (it may block, so it runs in a thread), `on_reload` gets every outcome but
+    Unchanged, and that too where it follows a refusal: the file is good again.
     `path` is what is looked at, links followed anew each time: a link that is made to point elsewhere is a change.
     `seen` is its signature from before `current` was read.
     One reload runs at a time; asking during one waits and then sees the newest file.
@@ -142,7 +143,7 @@ class ConfigWatch:
         self._debounce_s, self._poll_s, self._require_auth = debounce_s, poll_s, require_auth
         self._signature = signature
         self._seen = seen or signature(self._path)
-        self._busy = asyncio.Lock()
+        self._busy, self._refused = asyncio.Lock(), False
 
     @property
     def current(self) -> Loaded:
@@ -174,8 +175,9 @@ class ConfigWatch:
             outcome = await self._judged()
             if isinstance(outcome, Accepted):
                 self._current = outcome.loaded
-            if not isinstance(outcome, Unchanged):
+            if not isinstance(outcome, Unchanged) or self._refused:
                 await self._on_reload(outcome)
+            self._refused = isinstance(outcome, Refused)
             return outcome
 
     async def _judged(self) -> Reload:

@@ -82,6 +82,26 @@ def test_changed_file_is_taken_up_and_a_bad_one_is_not(life: Life, upstream: int
     assert ask(gateway, model="other") == 404
 
 
+def test_the_log_says_when_a_refused_file_is_good_again_and_when_an_old_one_cannot_be_saved(
+    sourced: Life, upstream: int
+) -> None:
+    path = write(sourced, document(upstream))
+    gateway = sourced.start()
+    write(sourced, "{")
+    gateway.wait_for("config-refused")
+    write(sourced, document(upstream))
+    gateway.wait_for("config-restored")
+    old = json.dumps(document(upstream, version=1))
+    fresh = sourced.home / "fresh.json"
+    fresh.write_text(old)
+    fresh.chmod(0o444)
+    os.replace(fresh, path)
+    assert "the file is read-only" in gateway.wait_for("config-not-migrated")
+    gateway.wait_for("config-reloaded")
+    assert path.read_text() == old
+    assert ask(gateway) == 200
+
+
 def test_what_is_wrong_in_a_new_file_is_logged_with_its_place(sourced: Life, upstream: int) -> None:
     write(sourced, document(upstream))
     gateway = sourced.start()

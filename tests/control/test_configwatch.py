@@ -176,6 +176,17 @@ async def test_a_mended_file_is_taken_over_after_a_refusal() -> None:
     assert [type(outcome) for outcome in seen] == [Refused, Accepted]
 
 
+async def test_a_file_that_is_as_it_was_before_a_refusal_is_told_of_once() -> None:
+    file = File(good())
+
+    def change(n: int) -> None:
+        if n in (1, 3, 5):
+            file.write(loaded([]) if n == 1 else good())
+
+    seen, _, _ = await run(file, 9, change)
+    assert [type(outcome) for outcome in seen] == [Refused, Unchanged]
+
+
 async def test_an_error_that_leaves_something_to_serve_is_reported_with_its_path() -> None:
     file = File(good())
     fresh = loaded({"providers": [ACME], "modelAliases": {"a": {"targets": ["acme/nope", "acme/m"]}}})
