@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from llr import __version__
-from tests.cli.test_life import replace_in_archive
+from tests.cli.life import replace_in_archive
 from tests.readme import blocks, commands
 from tests.running import environment, gateway
 

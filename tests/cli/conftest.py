@@ -1,3 +1,4 @@
+import asyncio
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from llr.base.clock import SystemClock
+from llr.base.ids import RandomIds
+from llr.control.demo import demo_handler
+from llr.daemon import listener
+from llr.daemon.ports import Address
+from llr.net.server import serve
 from tests.cli.life import SOURCE, Life, living
 from tests.cli.providers import Providers
 from tests.conftest import ROOT
@@ -75,3 +82,19 @@ def providers() -> Iterator[Providers]:
     made.server.shutdown()
     made.server.server_close()
     thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[int]:
+    """Gives the port of the demo's upstream, served by a thread of this process."""
+    sock = listener.bind(Address("127.0.0.1", 0))[0]
+    port = listener.address_of(sock)[1]
+    loop = asyncio.new_event_loop()
+    server = loop.run_until_complete(serve(demo_handler(RandomIds(), SystemClock()), sock))
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    yield port
+    asyncio.run_coroutine_threadsafe(server.close(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()

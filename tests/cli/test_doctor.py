@@ -4,10 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.cli.demos import KEY, document, write
 from tests.cli.life import Life
-from tests.cli.test_serve_config import KEY, document, upstream, write
-
-__all__ = ["upstream"]
 
 
 def findings(life: Life, *args: str) -> dict[str, dict[str, Any]]:

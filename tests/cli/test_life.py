@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 import threading
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 
 from llr.daemon import process
 from llr.daemon.call import control_call
-from tests.cli.life import Life
+from tests.cli.life import Life, replace_in_archive
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and descriptors")
 
@@ -315,18 +314,6 @@ def alive(pid: int) -> bool:
 
 def control(life: Life, method: str, path: str) -> Any:
     return control_call(method, path, env=life.env).body
-
-
-def replace_in_archive(path: Path, name: str, content: bytes) -> None:
-    """Puts another archive in place, in one step: the same but for one module, whose bytecode is left out."""
-    fresh = path.with_name("fresh.pyz")
-    with zipfile.ZipFile(path) as old, zipfile.ZipFile(fresh, "w", zipfile.ZIP_DEFLATED) as new:
-        for item in old.infolist():
-            if item.filename == name:
-                new.writestr(item, content)
-            elif item.filename != name + "c":
-                new.writestr(item, old.read(item))
-    os.replace(fresh, path)
 
 
 class Load:

@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 
 from llr import __version__
-from tests.cli.life import Life
-from tests.cli.test_life import replace_in_archive
+from tests.cli.life import Life, replace_in_archive
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="file modes and hand-over")
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.life import Gateway, Life
-from tests.cli.test_life import replace_in_archive
+from tests.cli.life import Gateway, Life, replace_in_archive
 
 PLAIN_CLIENTS = 4
 

@@ -273,3 +273,33 @@ async def ask(play: Playbook, client: Sample, *, stream: bool = False, **headers
     """Returns what the client hears on asking for the model `any`; names of headers with _ for -."""
     fields = {**client.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
     return await play.ask("POST", client.target("any", stream=stream), client.body("any", stream=stream), fields)
+
+
+def doc_speaking(upstream: Sample, *hosts: str, **more: Any) -> dict[str, Any]:
+    """Returns a config whose providers speak the format of a sample."""
+    made = doc_for(upstream, *hosts)
+    wires = {"chat": "openai-chat", "responses": "openai-responses"}
+    for provider in made["providers"]:
+        provider.update({"format": wires.get(upstream.name, upstream.provider)}, **more)
+    return made
+
+
+def text_of(client: Sample, body: Any) -> str:
+    """Returns the text of an answer in a client's format."""
+    if client.name == "chat":
+        return str(body["choices"][0]["message"]["content"])
+    if client.name == "completions":
+        return str(body["choices"][0]["text"])
+    if client.name == "messages":
+        return "".join(block.get("text", "") for block in body["content"])
+    if client.name == "responses":
+        return "".join(part["text"] for item in body["output"] for part in item.get("content", ()))
+    return "".join(part["text"] for part in body["candidates"][0]["content"]["parts"])
+
+
+def full_answer(upstream: Sample) -> dict[str, Any]:
+    """Returns a sample's answer with its text in it."""
+    if upstream.name != "responses":
+        return upstream.answer
+    part = {"type": "output_text", "text": "hi", "annotations": []}
+    return {**upstream.answer, "output": [{"type": "message", "id": "i", "role": "assistant", "content": [part]}]}

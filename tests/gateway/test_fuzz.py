@@ -16,8 +16,7 @@ from llr.formats.table import FORMATS
 from llr.testing import Heard, Playbook, Reply, json_reply, sse_reply
 from tests.formats import matrix
 from tests.formats.irjson import load
-from tests.gateway.samples import CHAT, COMPLETIONS, GEMINI, MESSAGES, RESPONSES, Sample
-from tests.gateway.test_translation import doc, full_answer
+from tests.gateway.samples import CHAT, COMPLETIONS, GEMINI, MESSAGES, RESPONSES, Sample, doc_speaking, full_answer
 
 CLIENTS = {
     FormatId.MESSAGES: MESSAGES,
@@ -94,7 +93,7 @@ async def said(play: Playbook, client: Sample, body: Any, *, stream: bool) -> He
 async def test_no_request_body_is_too_odd(client: FormatId, upstream: Sample) -> None:
     rng = random.Random(f"{client} {upstream.name}")
     samples = bodies(client)
-    play = Playbook(doc(upstream, "a"), carrier_key=b"k" * 32)
+    play = Playbook(doc_speaking(upstream, "a"), carrier_key=b"k" * 32)
     play.upstream("a.test").answers(json_reply(full_answer(upstream)))
     for _ in range(400):
         body = mutated(rng.choice(samples), rng)
@@ -145,7 +144,7 @@ async def test_no_answer_is_too_odd(client: FormatId, upstream: Sample) -> None:
             given = sse_reply(_events(cell.answer_stream(), rng))
         else:
             given = json_reply(mutated(cell.answer_body(), rng))
-        play = Playbook(doc(upstream, "a"), carrier_key=b"k" * 32)
+        play = Playbook(doc_speaking(upstream, "a"), carrier_key=b"k" * 32)
         play.upstream("a.test").answers(given)
         heard = await said(play, asking, asking.body("any", stream=stream), stream=stream)
         assert b"internal error" not in heard.body, (heard.body, given.steps)

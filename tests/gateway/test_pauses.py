@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from llr.testing import Playbook, Reply, json_reply, sse_reply
-from tests.gateway.samples import CHAT, GEMINI, MESSAGES, RESPONSES, Sample, event
-from tests.gateway.test_translation import doc
+from tests.gateway.samples import CHAT, GEMINI, MESSAGES, RESPONSES, Sample, doc_speaking, event
 
 SEARCH: dict[str, dict[str, Any]] = {
     "chat": {"web_search_options": {}},
@@ -51,7 +50,7 @@ def reply(streamed: bool, stop: str, *blocks: dict[str, Any]) -> Reply:
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("client", [CHAT, RESPONSES, GEMINI], ids=lambda one: one.name)
 async def test_a_paused_turn_is_gone_on_with(client: Sample, streamed: bool) -> None:
-    play = Playbook(doc(MESSAGES, "a"))
+    play = Playbook(doc_speaking(MESSAGES, "a"))
     first = (told("Let me look."), CALL)
     play.upstream("a.test").answers(reply(streamed, "pause_turn", *first), reply(streamed, "end_turn", told("Found.")))
     body = {**client.body("any", stream=streamed), **SEARCH[client.name]}
@@ -71,7 +70,7 @@ async def test_a_paused_turn_is_gone_on_with(client: Sample, streamed: bool) -> 
 
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_a_turn_that_is_paused_for_ever_ends_after_five_rounds(streamed: bool) -> None:
-    play = Playbook(doc(MESSAGES, "a"))
+    play = Playbook(doc_speaking(MESSAGES, "a"))
     play.upstream("a.test").answers(reply(streamed, "pause_turn", told("still ")))
     body = {**CHAT.body("any", stream=streamed), **SEARCH["chat"]}
     heard = await play.ask("POST", CHAT.path, body)
@@ -83,7 +82,7 @@ async def test_a_turn_that_is_paused_for_ever_ends_after_five_rounds(streamed: b
 
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_what_was_said_stands_when_going_on_fails(streamed: bool) -> None:
-    play = Playbook(doc(MESSAGES, "a"))
+    play = Playbook(doc_speaking(MESSAGES, "a"))
     failure = json_reply({"type": "error", "error": {"type": "api_error", "message": "no"}}, 500)
     play.upstream("a.test").answers(reply(streamed, "pause_turn", told("half")), failure)
     body = {**RESPONSES.body("any", stream=streamed), **SEARCH["responses"]}
@@ -95,7 +94,7 @@ async def test_what_was_said_stands_when_going_on_fails(streamed: bool) -> None:
 
 
 async def test_a_messages_client_goes_on_by_itself() -> None:
-    play = Playbook(doc(MESSAGES, "a"))
+    play = Playbook(doc_speaking(MESSAGES, "a"))
     play.upstream("a.test").answers(json_reply(half("pause_turn", told("half"))))
     heard = await play.ask("POST", MESSAGES.path, {**MESSAGES.body("any"), **SEARCH["messages"]}, MESSAGES.headers)
     assert heard.json["stop_reason"] == "pause_turn"

@@ -7,14 +7,24 @@ import pytest
 
 from llr.config.schema import Settings
 from llr.testing import HANG, Heard, Playbook, Wait, json_reply, sse_reply
-from tests.gateway.samples import CHAT, GEMINI, MESSAGES, RESPONSES, Sample, doc_for, event
-from tests.gateway.test_translation import doc, full_answer, text_of
+from tests.gateway.samples import (
+    CHAT,
+    GEMINI,
+    MESSAGES,
+    RESPONSES,
+    Sample,
+    doc_for,
+    doc_speaking,
+    event,
+    full_answer,
+    text_of,
+)
 
 BAD = "files.read:all"
 
 
 def chat_doc(base: str = "", **llr: Any) -> dict[str, Any]:
-    made = doc(CHAT, "a", metadata={"llr": llr})
+    made = doc_speaking(CHAT, "a", metadata={"llr": llr})
     if base:
         made["providers"][0]["baseUrl"] = base
     return made
@@ -47,7 +57,7 @@ def calling(upstream: Sample, name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("sample", [MESSAGES, CHAT, RESPONSES], ids=lambda one: one.name)
 async def test_tool_names_a_format_refuses_are_mended_on_its_own_road_too(sample: Sample, stream: bool) -> None:
-    play = Playbook(doc(sample, "a"))
+    play = Playbook(doc_speaking(sample, "a"))
     play.upstream("a.test").answers(json_reply(calling(sample, "files_read_all")))
     body = {**sample.body("any", stream=stream), **asking(sample, BAD)}
     heard = await play.ask("POST", sample.path, body, sample.headers)
@@ -59,7 +69,7 @@ async def test_tool_names_a_format_refuses_are_mended_on_its_own_road_too(sample
 
 
 async def test_a_mended_responses_call_keeps_the_providers_memory() -> None:
-    play = Playbook(doc(RESPONSES, "a"))
+    play = Playbook(doc_speaking(RESPONSES, "a"))
     play.upstream("a.test").answers(json_reply(calling(RESPONSES, "files_read_all")))
     body = {**RESPONSES.body("any"), **asking(RESPONSES, BAD)}
     first = await play.ask("POST", RESPONSES.path, body)
@@ -71,7 +81,7 @@ async def test_a_mended_responses_call_keeps_the_providers_memory() -> None:
 
 @pytest.mark.parametrize("sample", [MESSAGES, CHAT, RESPONSES], ids=lambda one: one.name)
 async def test_legal_tool_names_are_relayed_as_they_came(sample: Sample) -> None:
-    play = Playbook(doc(sample, "a"))
+    play = Playbook(doc_speaking(sample, "a"))
     play.upstream("a.test").answers(json_reply(sample.answer))
     body = {**sample.body("any"), **asking(sample, "files_read"), "unknown": {"b": 1, "a": [1.0]}}
     await play.ask("POST", sample.path, body, sample.headers)
@@ -168,7 +178,7 @@ async def test_configured_fields_are_dropped_renamed_and_forced_on_every_road() 
 
 
 async def test_a_known_models_output_limit_is_used_where_none_is_configured() -> None:
-    made = doc(MESSAGES, "a")
+    made = doc_speaking(MESSAGES, "a")
     made["providers"][0]["models"] = ["claude-sonnet-4-5"]
     made["modelAliases"]["any"]["targets"] = ["a/claude-sonnet-4-5"]
     play = Playbook(made)
@@ -178,7 +188,7 @@ async def test_a_known_models_output_limit_is_used_where_none_is_configured() ->
 
 
 async def late(client: Sample, *tail: Any) -> tuple[Heard, Playbook]:
-    play = Playbook(doc(CHAT, "a"), settings=Settings(retry_attempts=1))
+    play = Playbook(doc_speaking(CHAT, "a"), settings=Settings(retry_attempts=1))
     done = event({"id": "c", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
     start = event({"id": "c", "choices": [{"index": 0, "delta": {"content": "hi"}}]})
     play.upstream("a.test").answers(sse_reply(start, done, *tail))
@@ -202,7 +212,7 @@ async def test_a_complete_answer_waits_two_seconds_for_its_usage_and_no_longer()
 
 
 async def test_a_server_keeps_its_name_for_reasoning_when_a_chat_request_had_to_be_mended() -> None:
-    play = Playbook(doc(CHAT, "a"))
+    play = Playbook(doc_speaking(CHAT, "a"))
     chunks = [event({"id": "c", "choices": [{"index": 0, "delta": {"reasoning": "hm"}}]}), *thinking_chunks("so")]
     play.upstream("a.test").answers(sse_reply(*chunks))
     body = {**CHAT.body("any", stream=True), **asking(CHAT, BAD)}

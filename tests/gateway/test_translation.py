@@ -18,6 +18,9 @@ from tests.gateway.samples import (
     Sample,
     ask,
     doc_for,
+    doc_speaking,
+    full_answer,
+    text_of,
 )
 
 BUILT = {str(one).split("-")[-1] for one in FORMATS}
@@ -32,36 +35,9 @@ PAIRS = [
 ]
 
 
-def doc(upstream: Sample, *hosts: str, **more: Any) -> dict[str, Any]:
-    made = doc_for(upstream, *hosts)
-    wires = {"chat": "openai-chat", "responses": "openai-responses"}
-    for provider in made["providers"]:
-        provider.update({"format": wires.get(upstream.name, upstream.provider)}, **more)
-    return made
-
-
-def text_of(client: Sample, body: Any) -> str:
-    if client.name == "chat":
-        return str(body["choices"][0]["message"]["content"])
-    if client.name == "completions":
-        return str(body["choices"][0]["text"])
-    if client.name == "messages":
-        return "".join(block.get("text", "") for block in body["content"])
-    if client.name == "responses":
-        return "".join(part["text"] for item in body["output"] for part in item.get("content", ()))
-    return "".join(part["text"] for part in body["candidates"][0]["content"]["parts"])
-
-
-def full_answer(upstream: Sample) -> dict[str, Any]:
-    if upstream.name != "responses":
-        return upstream.answer
-    part = {"type": "output_text", "text": "hi", "annotations": []}
-    return {**upstream.answer, "output": [{"type": "message", "id": "i", "role": "assistant", "content": [part]}]}
-
-
 @pytest.mark.parametrize(("client", "upstream"), PAIRS)
 async def test_a_plain_answer_comes_in_the_clients_format(client: Sample, upstream: Sample) -> None:
-    play = Playbook(doc(upstream, "a"))
+    play = Playbook(doc_speaking(upstream, "a"))
     play.upstream("a.test").answers(json_reply(full_answer(upstream)))
     heard = await ask(play, client)
     assert heard.status == 200
@@ -73,7 +49,7 @@ async def test_a_plain_answer_comes_in_the_clients_format(client: Sample, upstre
 
 @pytest.mark.parametrize(("client", "upstream"), PAIRS)
 async def test_a_stream_comes_in_the_clients_format_and_is_complete(client: Sample, upstream: Sample) -> None:
-    play = Playbook(doc(upstream, "a"))
+    play = Playbook(doc_speaking(upstream, "a"))
     data = b"".join(upstream.stream)
     play.upstream("a.test").answers(sse_reply(*(data[at : at + 11] for at in range(0, len(data), 11))))
     heard = await ask(play, client, stream=True)
@@ -89,7 +65,7 @@ async def test_a_stream_comes_in_the_clients_format_and_is_complete(client: Samp
 @pytest.mark.parametrize(("client", "upstream"), PAIRS)
 async def test_a_cut_stream_never_looks_whole(client: Sample, upstream: Sample) -> None:
     for place in range(1, upstream.mark + 1):
-        play = Playbook(doc(upstream, "a"))
+        play = Playbook(doc_speaking(upstream, "a"))
         play.upstream("a.test").answers(sse_reply(*upstream.stream[:place], reset()))
         heard = await ask(play, client, stream=True)
         if place <= upstream.first:
@@ -102,7 +78,7 @@ async def test_a_cut_stream_never_looks_whole(client: Sample, upstream: Sample) 
 
 @pytest.mark.parametrize(("client", "upstream"), PAIRS)
 async def test_an_upstream_error_is_said_in_the_clients_words(client: Sample, upstream: Sample) -> None:
-    play = Playbook(doc(upstream, "a"))
+    play = Playbook(doc_speaking(upstream, "a"))
     play.upstream("a.test").answers(json_reply(upstream.http_error, 429, retry_after="9"))
     heard = await ask(play, client)
     assert heard.status == 429
@@ -112,7 +88,7 @@ async def test_an_upstream_error_is_said_in_the_clients_words(client: Sample, up
 
 @pytest.mark.parametrize(("client", "upstream"), PAIRS)
 async def test_failover_crosses_formats(client: Sample, upstream: Sample) -> None:
-    made = doc(upstream, "a")
+    made = doc_speaking(upstream, "a")
     made["providers"] += doc_for(client, "b")["providers"]
     made["modelAliases"]["any"]["targets"] += ["b/m"]
     play = Playbook(made)
@@ -130,7 +106,7 @@ each_pair = pytest.mark.parametrize(
 
 
 def made_for(client: Sample, upstream: Sample, **more: Any) -> dict[str, Any]:
-    return {**doc_for(client, "a")} if client is COMPLETIONS is upstream else doc(upstream, "a", **more)
+    return {**doc_for(client, "a")} if client is COMPLETIONS is upstream else doc_speaking(upstream, "a", **more)
 
 
 @each_pair
@@ -166,7 +142,7 @@ async def test_events_cut_short_for_a_plain_request_fail_over(client: Sample) ->
 
 async def test_a_stream_only_provider_is_always_asked_to_stream() -> None:
     for client, upstream in ((CHAT, CHAT), (MESSAGES, CHAT), (CHAT, MESSAGES)):
-        play = Playbook(doc(upstream, "a", metadata={"llr": {"streamOnly": True}}))
+        play = Playbook(doc_speaking(upstream, "a", metadata={"llr": {"streamOnly": True}}))
         play.upstream("a.test").answers(sse_reply(*upstream.stream))
         heard = await ask(play, client)
         assert play.upstream("a.test").bodies[0]["stream"] is True
@@ -176,7 +152,7 @@ async def test_a_stream_only_provider_is_always_asked_to_stream() -> None:
 async def test_strict_refuses_what_would_be_lost() -> None:
     body = {**CHAT.body("any"), "n": 1, "logit_bias": {"1": 2}, "top_logprobs": 3, "logprobs": True}
     for strict, status in ((False, 200), (True, 400)):
-        play = Playbook({**doc(MESSAGES, "a"), "metadata": {"llr": {"strict": strict}}})
+        play = Playbook({**doc_speaking(MESSAGES, "a"), "metadata": {"llr": {"strict": strict}}})
         play.upstream("a.test").answers(json_reply(MESSAGES.answer))
         heard = await play.ask("POST", CHAT.path, body)
         assert heard.status == status, heard.body
@@ -188,7 +164,7 @@ async def test_strict_refuses_what_would_be_lost() -> None:
 
 
 async def test_pings_of_a_translated_stream_are_the_clients() -> None:
-    play = Playbook(doc(CHAT, "a"))
+    play = Playbook(doc_speaking(CHAT, "a"))
     play.upstream("a.test").answers(Reply(200, [("content-type", "text/event-stream")], CHAT.stream, [Wait(20)]))
     asking = await play.open("POST", "/v1/messages", MESSAGES.body("any", stream=True), ANTHROPIC)
     await play.clock.advance(21)
@@ -197,7 +173,7 @@ async def test_pings_of_a_translated_stream_are_the_clients() -> None:
 
 
 async def test_a_request_its_own_format_cannot_mean_stops_the_loop() -> None:
-    play = Playbook(doc(MESSAGES, "a", "b"))
+    play = Playbook(doc_speaking(MESSAGES, "a", "b"))
     play.upstream("a.test").answers(Reply(before=[refused()]))
     heard = await play.ask("POST", COMPLETIONS.path, {"model": "any", "prompt": ["one", "two"]})
     assert heard.status == 400
@@ -205,7 +181,7 @@ async def test_a_request_its_own_format_cannot_mean_stops_the_loop() -> None:
 
 
 async def test_anthropic_fields_do_not_reach_openai_providers() -> None:
-    play = Playbook(doc(CHAT, "a"))
+    play = Playbook(doc_speaking(CHAT, "a"))
     play.upstream("a.test").answers(json_reply(CHAT.answer))
     await ask(play, MESSAGES, anthropic_beta="x")
     names = {name for name, _ in play.upstream("a.test").asked[0].headers}
@@ -224,7 +200,7 @@ async def test_fields_a_model_must_not_get_are_cut_out_of_a_relayed_body() -> No
 async def test_a_refused_field_is_left_out_once_and_then_for_good() -> None:
     refusal = json_reply({"error": {"message": "Unsupported parameter: 'temperature'", "param": "temperature"}}, 400)
     for client, upstream in ((CHAT, CHAT), (MESSAGES, CHAT)):
-        play = Playbook(doc(upstream, "a"))
+        play = Playbook(doc_speaking(upstream, "a"))
         play.upstream("a.test").answers(refusal, json_reply(upstream.answer))
         for asked in (2, 3):
             body = {**client.body("any"), "temperature": 0.5}
@@ -255,7 +231,7 @@ async def test_an_ordinary_400_is_asked_once() -> None:
 
 
 async def test_losses_are_logged_once_per_route(caplog: pytest.LogCaptureFixture) -> None:
-    play = Playbook(doc(MESSAGES, "a"))
+    play = Playbook(doc_speaking(MESSAGES, "a"))
     play.upstream("a.test").answers(json_reply(MESSAGES.answer))
     for _ in range(2):
         await play.ask("POST", CHAT.path, {**CHAT.body("any"), "logprobs": True})

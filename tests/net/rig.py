@@ -1,6 +1,7 @@
 """What the socket tests share: a server under test, a raw client, a scripted upstream. Loopback only, port 0."""
 
 import asyncio
+import base64
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -186,3 +187,41 @@ async def whole(response: InboundResponse) -> bytes:
 
 
 QUICK = Timeouts(connect_s=5.0, first_byte_s=5.0, idle_s=5.0)
+
+
+class Proxy:
+    """A forward proxy that tunnels and relays, and remembers the heads it saw."""
+
+    def __init__(self, credentials: bytes = b"") -> None:
+        self.heads: list[bytes] = []
+        self.credentials = credentials
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.heads.append(head)
+        wanted = b"proxy-authorization: Basic " + base64.b64encode(self.credentials)
+        if self.credentials and wanted not in head:
+            writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+            return
+        method, target, _ = head.split(b" ", 2)
+        if method == b"CONNECT":
+            host, _, port = target.rpartition(b":")
+        else:
+            host, _, port = target.removeprefix(b"http://").partition(b"/")[0].rpartition(b":")
+        up_reader, up_writer = await asyncio.open_connection(host.decode(), int(port))
+        if method == b"CONNECT":
+            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        else:
+            up_writer.write(head)
+        try:
+            await asyncio.gather(pump(reader, up_writer), pump(up_reader, writer))
+        finally:
+            up_writer.close()
+
+
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()

@@ -1,7 +1,6 @@
 """TLS to upstreams, and proxies before them, over real sockets."""
 
 import asyncio
-import base64
 import contextlib
 import ssl
 from collections.abc import AsyncIterator
@@ -14,7 +13,7 @@ from llr.net.client import Client
 from llr.net.tls import Trust, build_context
 from llr.wire.http import Origin, Timeouts
 from tests.net.conftest import Certificate
-from tests.net.rig import QUICK, client, post, read_request, upstream, whole
+from tests.net.rig import QUICK, Proxy, client, post, read_request, upstream, whole
 
 pytestmark = pytest.mark.needs("openssl")
 
@@ -185,44 +184,6 @@ def test_what_adds_and_what_replaces(certificate: Certificate, caplog: pytest.Lo
 
 
 # Proxies.
-
-
-class Proxy:
-    """A forward proxy that tunnels and relays, and remembers the heads it saw."""
-
-    def __init__(self, credentials: bytes = b"") -> None:
-        self.heads: list[bytes] = []
-        self.credentials = credentials
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        self.heads.append(head)
-        wanted = b"proxy-authorization: Basic " + base64.b64encode(self.credentials)
-        if self.credentials and wanted not in head:
-            writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
-            return
-        method, target, _ = head.split(b" ", 2)
-        if method == b"CONNECT":
-            host, _, port = target.rpartition(b":")
-        else:
-            host, _, port = target.removeprefix(b"http://").partition(b"/")[0].rpartition(b":")
-        up_reader, up_writer = await asyncio.open_connection(host.decode(), int(port))
-        if method == b"CONNECT":
-            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        else:
-            up_writer.write(head)
-        try:
-            await asyncio.gather(pump(reader, up_writer), pump(up_reader, writer))
-        finally:
-            up_writer.close()
-
-
-async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
 
 
 async def test_peer_32_https_goes_through_a_tunnel_with_credentials(certificate: Certificate) -> None:

@@ -25,9 +25,6 @@ from llr.state.store import (
     Store,
     Unlease,
 )
-from tests.state.test_conformance import redis_store, redis_url
-
-__all__ = ["redis_store", "redis_url"]
 
 START = 1_772_293_357.125
 SICK = ("candidate:a%2Fm@openai", "candidate:b@claude", "credential:a@00ff00ff")

@@ -1,10 +1,5 @@
 """Every store keeps the same promises."""
 
-import socket
-import subprocess
-import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,49 +9,7 @@ from llr.state.memory import MemoryStore
 from llr.state.resilient import Resilient
 from llr.state.sqlite import SqliteStore
 from llr.state.store import Store
-from tests.running import free_port
 from tests.state.conformance import Check, every_check
-
-
-@contextmanager
-def redis_server(port: int, folder: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """A `redis-server` that keeps nothing and is gone afterwards."""
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 20
-        while not _listens(port):
-            assert server.poll() is None, "redis-server ended"
-            assert time.monotonic() < deadline, "redis-server did not start"
-            time.sleep(0.02)
-        yield server
-    finally:
-        server.kill()
-        server.wait(20)
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
-@pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    port = free_port()
-    with redis_server(port, tmp_path_factory.mktemp("redis")):
-        yield f"redis://127.0.0.1:{port}/0"
-
-
-@pytest.fixture
-async def redis_store(redis_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    from llr.state.redis import RedisStore
-
-    store = RedisStore(redis_url, prefix=f"{{llr}}:{request.node.name}:")
-    yield store
-    await store.aclose()
 
 
 @every_check

@@ -21,7 +21,7 @@ from llr.state.sqlite import SqliteStore
 from llr.state.store import BucketKey, Clear, Fail, Keys, Lease, Op, Recover, Reserve, SetCursor, Snapshot
 from llr.testing import FakeClock
 from tests.running import free_port
-from tests.state.test_conformance import redis_server
+from tests.state.redis_rig import redis_server
 
 NOW = 1_772_293_357.0
 KEY = "candidate:a%2Fm@openai"

@@ -16,8 +16,7 @@ import pytest
 from llr.base.clock import SystemClock
 from llr.control.doctor import Finding, Grade, Patient, examine
 from llr.control.doctor.certificate import read_certificate
-from tests.net.rig import Script, read_request, upstream
-from tests.net.test_tls import Proxy
+from tests.net.rig import Proxy, Script, read_request, upstream
 
 KEY = "sk-doctor-0123456789"
 MODELS = {"object": "list", "data": [{"id": "m-1"}, {"id": "m-2"}]}
@@ -132,7 +131,9 @@ async def intercepting(authority: Authority) -> AsyncIterator[int]:
 
 
 @pytest.mark.needs("openssl")
-async def test_peer_32_an_intercepting_proxy_is_named_and_its_ca_mends_it(patients: Patients, authority: Authority) -> None:
+async def test_peer_32_an_intercepting_proxy_is_named_and_its_ca_mends_it(
+    patients: Patients, authority: Authority
+) -> None:
     async with intercepting(authority) as port:
         patients.write("https://localhost/v1", metadata={"llr": {"proxy": f"http://127.0.0.1:{port}"}})
         found = await patients.examine()
