@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shlex
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
@@ -82,6 +81,8 @@ def os_problem(exc: OSError) -> Problem:
     path = str(exc.filename2 or exc.filename or "")
     fix = ""
     if exc.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        import shlex
+
         shown = shlex.quote(os.path.dirname(path) or ".") if path else "."
         fix = f"Look at who owns it and its folder: `ls -la {shown}`. --config and HOME may name another place."
     elif exc.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
