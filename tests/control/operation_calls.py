@@ -466,7 +466,7 @@ BAD: list[tuple[tuple[str, ...], int, str, str]] = [
         ("discover-provider-models", "--endpoints=https://x.example", "--api-key-env=LLR_UNSET_VARIABLE"),
         2,
         "env-unset",
-        "Environment variable 'LLR_UNSET_VARIABLE' is not set.",
+        "Environment variable 'LLR_UNSET_VARIABLE' is not set. `export LLR_UNSET_VARIABLE=…` first;",
     ),
     (("discover-provider-models", "--endpoints=nope", "--api-key=k"), 2, "bad-endpoint", "No valid"),
     (("discover-provider-models", "--provider-id=zzz"), 2, "provider-not-found", "zzz"),

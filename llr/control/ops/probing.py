@@ -78,7 +78,8 @@ def key_of(given: Doc, entry: Doc, call: Call) -> str:
         return ""
     value = call.env.get(name)
     if not value:
-        raise refuse("env-unset", f"Environment variable '{name}' is not set.")
+        fix = f"`export {name}=…` first; saving a provider works without it and unprobed: --skip-probe."
+        raise refuse("env-unset", f"Environment variable '{name}' is not set.", fix)
     return value
 
 
