@@ -93,18 +93,19 @@ def parse_block(raw: bytes) -> tuple[str, bytes | None]:
     """Returns name and data of one event's bytes; data is None when it has no data line (a comment, a bare name)."""
     if raw.startswith(b"data: ") and raw.find(b"\n", 6) == len(raw) - 2 and b"\r" not in raw:
         return "", raw[6:-2]
-    name, data = "", None
+    name = ""
+    said: list[bytes] = []
     text = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in raw else raw
     for line in text.split(b"\n"):
         if line.startswith(b"data"):
             value = _value(line, 4)
             if value is not None:
-                data = value if data is None else data + b"\n" + value
+                said.append(value)
         elif line.startswith(b"event"):
             value = _value(line, 5)
             if value is not None:
                 name = value.decode("utf-8", "replace")
-    return name, data
+    return name, b"\n".join(said) if said else None
 
 
 def _value(line: bytes, size: int) -> bytes | None:

@@ -1,5 +1,7 @@
 """Server-sent events: the same for any chunking, every byte accounted for."""
 
+import time
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -93,6 +95,14 @@ def test_a_large_event_in_small_pieces_costs_linear_time() -> None:
     for _ in range(100_000):
         assert cutter.feed(piece) == b""
     assert len(cutter.feed(b"\n\n")) == 6_400_002
+
+
+def test_an_event_of_many_lines_costs_linear_time() -> None:
+    """Two million empty data lines took minutes, joined one by one: so long one provider held up every other."""
+    started = time.process_time()
+    (event,) = SSEParser().feed(b"data:\n" * 2_000_000 + b"\n")
+    assert event.data == b"\n" * 1_999_999
+    assert time.process_time() - started < 10
 
 
 def test_writing_and_reading_agree() -> None:
