@@ -301,3 +301,22 @@ def test_citations_of_another_vendors_answer_leave_a_native_body_and_own_ones_st
     assert opened(history(own, foreign, page)) == history(own, page)
     assert opened(history(foreign)) == history()
     assert opened(history(own)) == history(own)
+
+
+def test_a_schema_is_strict_only_where_the_client_asked_or_its_vendor_always_is() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string"}}}
+    closed = {**schema, "additionalProperties": False, "required": ["a"]}
+    chat = {"type": "json_schema", "json_schema": {"name": "o", "schema": schema}}
+    made: Any = said(C, R, response_format=chat).body["text"]
+    assert (made["format"]["schema"], made["format"]["strict"]) == (schema, False)
+    asked = {"format": {"type": "json_schema", "name": "o", "schema": schema}}
+    assert said(R, C, text=asked).body["response_format"] == chat
+    strict: dict[FormatId, dict[str, Any]] = {
+        A: {"output_config": {"format": {"type": "json_schema", "schema": schema}}},
+        G: {"generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": schema}},
+    }
+    for client, fields in strict.items():
+        for upstream in (C, R):
+            sent: Any = said(client, upstream, **fields).body
+            form = sent["text"]["format"] if upstream is R else sent["response_format"]["json_schema"]
+            assert (form["schema"], form["strict"]) == (closed, True), (client, upstream)

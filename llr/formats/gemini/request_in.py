@@ -120,7 +120,8 @@ def _output(config: Mapping[str, Any]) -> OutputFormat | None:
     kind = reading.text(config.get("responseMimeType")).lower()
     if kind == _ENUM or not (kind == "application/json" or schema is not None):
         return None
-    return OutputFormat("json_object") if schema is None else OutputFormat("json_schema", schema=schema)
+    # What this vendor promises of a schema others promise of a strict one.
+    return OutputFormat("json_object") if schema is None else OutputFormat("json_schema", schema=schema, strict=True)
 
 
 def options(config: Mapping[str, Any], tier: str = "") -> Options:

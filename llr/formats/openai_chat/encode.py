@@ -169,7 +169,6 @@ def _output(work: Work, body: dict[str, Any]) -> None:
     schema: Any = output.schema
     strict = output.strict
     if not work.own:
-        strict = True if strict is None and output.schema is not None else strict
         rule = OPENAI_STRICT if strict else OPENAI_TOOL
         schema, removed = clean(object_schema(schema), rule)
         work.losses += schema_losses(removed, "options.output", "not allowed in a strict schema")

@@ -242,7 +242,8 @@ class _Writer:
     def _format(self, output: OutputFormat) -> JSON:
         if output.kind != "json_schema":
             return {"type": "json_object"}
-        strict = output.strict is not False
+        # Not strict unless asked: strict makes every optional field a required one.
+        strict = output.strict is True
         schema, removed = clean(output.schema, OPENAI_STRICT if strict else OPENAI_TOOL)
         for path in removed:
             self.lose("options.output", f"schema {path}", "the target takes no such schema")
