@@ -12,6 +12,8 @@ from llr.ir.parts import Media, Opaque, Part, Refusal, SourceKind, Text
 
 # Vendor ids in the first system block; their text changes per call and would break prefix caches elsewhere.
 BILLING_LINE = "x-anthropic-billing-header:"
+# What stands for the result of a call that got none, where the target wants one for each.
+NO_RESPONSE = "[No response received]"
 
 
 def search_result_text(raw: Mapping[str, Any]) -> str:

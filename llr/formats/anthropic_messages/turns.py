@@ -13,7 +13,7 @@ from llr.formats.anthropic_messages.request import OWN_ROLE
 from llr.formats.base import Target
 from llr.formats.carrier import fits
 from llr.formats.fields import luggage_losses
-from llr.formats.foreign import media_words, opaque_text, plain_text
+from llr.formats.foreign import NO_RESPONSE, media_words, opaque_text, plain_text
 from llr.formats.ids import RULES, CallIds
 from llr.formats.models_rules import MessagesRules
 from llr.formats.reading import bag, bare_text, unload
@@ -34,7 +34,6 @@ from llr.ir.parts import (
     ToolResult,
 )
 
-NO_RESPONSE = "[No response received]"
 # Stands before an assistant turn where the format wants the user to begin.
 _OPENING = "."
 _SPEAKERS = {Role.USER: "user", Role.ASSISTANT: "assistant"}

@@ -13,7 +13,7 @@ from llr.formats import reading
 from llr.formats.base import Target
 from llr.formats.carrier import fits, is_carrier
 from llr.formats.fields import NO_SIGNATURE, luggage_losses
-from llr.formats.foreign import opaque_text, plain_text
+from llr.formats.foreign import NO_RESPONSE, opaque_text, plain_text
 from llr.formats.gemini import parts_out
 from llr.formats.gemini.models import Rules
 from llr.formats.gemini.parts_in import OWN
@@ -24,7 +24,6 @@ from llr.formats.toolforms import arguments_object, wrapped
 from llr.ir.loss import Loss, LossLevel
 from llr.ir.parts import Media, Message, Opaque, Part, Reasoning, Refusal, Role, Text, ToolCall, ToolResult
 
-NO_RESPONSE = "[No response received]"
 _OPENING = "."
 _SPEAKERS = {Role.USER: "user", Role.ASSISTANT: "model"}
 

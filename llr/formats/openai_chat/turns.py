@@ -11,7 +11,7 @@ from llr.base.records import dataclass, field
 from llr.formats.base import Target
 from llr.formats.carrier import fits, text_hash
 from llr.formats.fields import luggage_losses
-from llr.formats.foreign import opaque_text, plain_text
+from llr.formats.foreign import NO_RESPONSE, opaque_text, plain_text
 from llr.formats.ids import NINE, RULES, CallIds
 from llr.formats.openai_chat.parts import (
     AS_LIST,
@@ -49,7 +49,6 @@ from llr.ir.parts import (
     ToolResult,
 )
 
-NO_RESPONSE = "[No response received]"
 _SPEAKERS = {Role.USER: "user", Role.ASSISTANT: "assistant"}
 
 

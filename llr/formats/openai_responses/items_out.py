@@ -13,7 +13,7 @@ from llr.formats import reading
 from llr.formats.base import Target
 from llr.formats.carrier import fits
 from llr.formats.fields import luggage_losses
-from llr.formats.foreign import opaque_text
+from llr.formats.foreign import NO_RESPONSE, opaque_text
 from llr.formats.ids import CallIds
 from llr.formats.openai_responses import content_out
 from llr.formats.openai_responses.content_in import OWN, PART_PREFIXES
@@ -24,7 +24,6 @@ from llr.ir.loss import Loss, LossLevel
 from llr.ir.parts import Media, Message, Opaque, Part, Reasoning, Refusal, Role, Text, ToolCall, ToolKind, ToolResult
 from llr.ir.request import ChatRequest
 
-NO_RESPONSE = "[No response received]"
 _CALL_TYPES = {
     ToolKind.FUNCTION: ("function_call", "arguments"),
     ToolKind.CUSTOM: ("custom_tool_call", "input"),
