@@ -161,7 +161,7 @@ def test_options_are_read() -> None:
     assert (options.stop, options.seed, options.n) == (("x",), 7, 1)
     assert options.thinking == Thinking("enabled", "", 512, True)
     assert options.output == OutputFormat(
-        "json_schema", schema={"type": "object", "properties": {"a": {"type": "integer"}}}
+        "json_schema", schema={"type": "object", "properties": {"a": {"type": "integer"}}}, strict=True
     )
     assert request.tool_choice == ToolChoice(ChoiceMode.TOOL, "wx")
     tool = request.tools[0]
