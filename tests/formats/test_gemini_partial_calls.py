@@ -8,10 +8,13 @@ from google.genai import types
 
 from llr.base.errors import ErrorKind, GatewayError
 from llr.base.names import FormatId
-from llr.formats.gemini.partial import segments
+from llr.formats.base import Target
+from llr.formats.gemini.partial import BadPath, segments
+from llr.formats.gemini.request_in import decode_request
+from llr.formats.gemini.request_out import encode_request
 from llr.formats.gemini.stream_in import StreamDecoder
 from llr.ir.events import Event, Failed, Finish, Stop
-from llr.ir.parts import Part, Seal, Text, ToolCall
+from llr.ir.parts import Part, Seal, Text, ToolCall, ToolResult
 from llr.ir.response import collect
 from tests.formats.gemini_rig import array, chunk, sse
 from tests.formats.laws import check_grammar, drain, fails_when_cut, same_for_any_chunking
@@ -135,9 +138,8 @@ def test_an_answer_that_stops_inside_a_call_fails_and_one_at_its_limit_gives_no_
     "path", ["", "$", "a", "$.", "$..a", "$.a[-1]", "$.a[x]", "$.*", "$[?@.a]", "$.a[9999999]", "$['a"]
 )
 def test_what_is_no_path_to_one_value_is_refused(path: str) -> None:
-    with pytest.raises(GatewayError) as caught:
-        print(segments(path))
-    assert caught.value.fault.kind is ErrorKind.UPSTREAM_INVALID
+    with pytest.raises(BadPath):
+        segments(path)
 
 
 @pytest.mark.parametrize("paths", [("$.a", "$.a.b"), ("$.a.b", "$.a[0]"), ("$.a[0]", "$.a.b"), ("$.a[99999]",)])
@@ -145,3 +147,37 @@ def test_pieces_that_fit_nowhere_fail(paths: tuple[str, ...]) -> None:
     last = events_of(call(name="f"), call(*[piece(path, string_value="x") for path in paths]), call(going=False))[-1]
     assert isinstance(last, Failed)
     assert last.fault.kind is ErrorKind.UPSTREAM_INVALID
+
+
+ANSWER = {"functionResponse": {"id": "c1", "name": "light", "response": {"output": "done"}}}
+
+
+def history(*contents: list[dict[str, Any]]) -> dict[str, Any]:
+    """Returns a request in which a client sends back the pieces it was sent, content by content."""
+    kept = [{"role": "model", "parts": parts} for parts in contents]
+    asked, answered = {"role": "user", "parts": [{"text": "a"}]}, {"role": "user", "parts": [ANSWER]}
+    return {"contents": [asked, *kept, answered]}
+
+
+@pytest.mark.parametrize("contents", [[PIECES], [[part] for part in PIECES]], ids=["one content", "one each"])
+def test_pieces_that_a_client_sends_back_are_one_call_that_its_response_answers(contents: Any) -> None:
+    body = history(*contents)
+    request = decode_request(body)
+    _, (called,), (result,) = [message.parts for message in request.messages]
+    assert isinstance(called, ToolCall)
+    assert isinstance(result, ToolResult)
+    assert (called.id, json.loads(called.arguments), result.call_id) == ("c1", ARGUMENTS, "c1")
+    assert encode_request(request, Target("m")).body["contents"] == body["contents"]
+
+
+def test_a_call_whose_end_a_client_never_got_goes_as_far_as_it_came() -> None:
+    request = decode_request(history([PIECES[0], PIECES[1]]))
+    _, (called,), _ = [message.parts for message in request.messages]
+    assert isinstance(called, ToolCall)
+    assert json.loads(called.arguments) == {"brightness": 50, "on": True}
+
+
+def test_pieces_of_a_client_that_fit_nowhere_are_its_fault() -> None:
+    with pytest.raises(GatewayError) as caught:
+        decode_request(history([call(name="f"), call(piece("a", string_value="x"))]))
+    assert caught.value.fault.kind is ErrorKind.INVALID_REQUEST

@@ -7,11 +7,13 @@ name that no response answered yet.
 from collections.abc import Mapping
 from typing import Any
 
+from llr.base.errors import ErrorKind
 from llr.base.records import dataclass, field
 from llr.formats import reading
 from llr.formats.gemini import parts_in
+from llr.formats.gemini.partial import PartialCalls
 from llr.formats.gemini.parts_in import OWN
-from llr.ir.parts import NO_EXTRAS, Extras, Message, Part, Reasoning, Role, Text, ToolCall
+from llr.ir.parts import NO_EXTRAS, Extras, Message, Part, Reasoning, Role, Text
 
 _ROLES = {"model": Role.ASSISTANT, "assistant": Role.ASSISTANT, "system": Role.SYSTEM}
 _KNOWN = frozenset(("role", "parts"))
@@ -25,6 +27,9 @@ class Contents:
     _calls: int = 0
     _waiting: dict[str, list[str]] = field(default_factory=dict)
     _known: set[str] = field(default_factory=set)
+    # A call in pieces, as a client keeps it that was sent one so, and whether the open turn has any.
+    _partial: PartialCalls = field(default_factory=lambda: PartialCalls(ErrorKind.INVALID_REQUEST))
+    _pieced: bool = False
     _orphans: int = 0
     _open: list[Part] = field(default_factory=list)
     _role: Role = Role.USER
@@ -42,10 +47,28 @@ class Contents:
         written = fields.get("role")
         if written != ("model" if role is Role.ASSISTANT else "user"):
             extras = reading.noted(extras, OWN, "~role", written)
-        given = fields.get("parts")
-        rows = given if isinstance(given, list) else [given]
-        parts = [self._part(row, f"{at}.parts[{place}]") for place, row in enumerate(rows) if row is not None]
-        self._message(role, parts, extras, fields, at)
+        goes_on = bool(self._raw) and role is Role.ASSISTANT and self._role is role
+        if goes_on:
+            # What a client kept of one streamed answer (many contents, many fragments) is one turn again.
+            self._extras = NO_EXTRAS
+        else:
+            self._close()
+            self._role, self._extras, self._at = role, extras, at
+        self._raw.append(dict(fields))
+        self._rows(fields.get("parts"), at)
+        if not goes_on and not self._open and not self._partial.waiting:
+            self.messages.append(Message(role, (), extras, at))
+            self._raw = []
+
+    def _rows(self, given: Any, at: str) -> None:
+        """Adds the parts of one content to the open turn."""
+        for place, row in enumerate(given if isinstance(given, list) else [given]):
+            if isinstance(row, dict) and "functionCall" in row and "functionResponse" not in row:
+                whole = self._partial.take(row)
+                self._pieced = self._pieced or len(whole) != 1 or whole[0] is not row
+                self._open += [self._call(each, f"{at}.parts[{place}]") for each in whole]
+            elif row is not None:
+                self._open.append(self._part(row, f"{at}.parts[{place}]"))
 
     def _part(self, raw: Any, at: str) -> Part:
         if isinstance(raw, str):
@@ -53,11 +76,13 @@ class Contents:
         fields: Mapping[str, Any] = reading.table(raw)
         if "functionResponse" in fields:
             return parts_in.result(fields, self._answered(reading.table(fields.get("functionResponse"))), at)
-        found = parts_in.part(fields, f"call_{self._calls + 1}", at)
-        if isinstance(found, ToolCall):
-            self._calls += 1
-            self._known.add(found.id)
-            self._waiting.setdefault(found.name, []).append(found.id)
+        return parts_in.part(fields, "", at)
+
+    def _call(self, fields: Mapping[str, Any], at: str) -> Part:
+        self._calls += 1
+        found = parts_in.call(fields, f"call_{self._calls}", at)
+        self._known.add(found.id)
+        self._waiting.setdefault(found.name, []).append(found.id)
         return found
 
     def _answered(self, response: Mapping[str, Any]) -> str:
@@ -72,25 +97,15 @@ class Contents:
         self._orphans += 1
         return ident or f"orphan_{self._orphans}"
 
-    def _message(self, role: Role, parts: list[Part], extras: Extras, raw: Mapping[str, Any], at: str) -> None:
-        """Adds a turn; what a client kept of one streamed answer (many contents, many fragments) is one turn again."""
-        if self._open and role is Role.ASSISTANT and self._role is role:
-            self._open += parts
-            self._raw.append(dict(raw))
-            self._extras = NO_EXTRAS
-            return
-        self._close()
-        self._open, self._role, self._extras, self._at, self._raw = list(parts), role, extras, at, [dict(raw)]
-        if not parts:
-            self.messages.append(Message(role, (), extras, at))
-
     def _close(self) -> None:
+        self._open += [self._call(each, self._at) for each in self._partial.rest()]
+        raw, pieced, self._raw, self._pieced = self._raw, self._pieced, [], False
         if not self._open:
             return
         parts = joined(self._open) if self._role is Role.ASSISTANT else tuple(self._open)
         extras = self._extras
-        if len(self._raw) > 1 or len(parts) < len(self._open):
-            extras = reading.noted(extras, OWN, "~contents", self._raw)
+        if len(raw) > 1 or len(parts) < len(self._open) or pieced:
+            extras = reading.noted(extras, OWN, "~contents", raw)
         self.messages.append(Message(self._role, parts, extras, self._at))
         self._open = []
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from llr.base.errors import ErrorKind, GatewayError, fail
+from llr.base.errors import ErrorKind, fail
 from llr.formats import reading
 
 # `.name`, `[0]`, `['name']` and `["name"]`: the segments of a path to one value.
@@ -22,24 +22,24 @@ _EXACT = 2.0**53
 _PIECES = frozenset(("partialArgs", "willContinue"))
 
 
-def _bad(path: str) -> GatewayError:
-    return fail(ErrorKind.UPSTREAM_INVALID, f"the model's call has an argument at a path that cannot be: {path!r}")
+class BadPath(ValueError):
+    """A path that leads to no one value; the message is the path."""
 
 
 def segments(path: str) -> list[str | int]:
-    """Returns the names and places of a path to one value. Raises `GatewayError(UPSTREAM_INVALID)` for any other."""
+    """Returns the names and places of a path to one value. Raises `BadPath` for any other."""
     found: list[str | int] = []
     at = 1
     while at < len(path):
         match = _SEGMENT.match(path, at)
         if match is None:
-            raise _bad(path)
+            raise BadPath(path)
         name, place, single, double = match.groups()
         quoted = single if single is not None else double
         found.append(int(place) if place else name if name else _ESCAPED.sub(r"\1", quoted))
         at = match.end()
     if path[:1] != "$" or not found:
-        raise _bad(path)
+        raise BadPath(path)
     return found
 
 
@@ -53,7 +53,7 @@ def _step(inside: Any, key: str | int, empty: Any, path: str) -> Any:
         if inside[key] is None:
             inside[key] = empty
     else:
-        raise _bad(path)
+        raise BadPath(path)
     return inside[key]
 
 
@@ -63,11 +63,12 @@ def _number(value: Any) -> Any:
 
 
 class PartialCalls:
-    """The calls of one answer; at most one is in pieces at a time."""
+    """The calls of one answer; at most one is in pieces at a time. `kind` is whose fault wrong pieces are."""
 
-    __slots__ = ("_args", "_begun", "_call", "_part")
+    __slots__ = ("_args", "_begun", "_call", "_kind", "_part")
 
-    def __init__(self) -> None:
+    def __init__(self, kind: ErrorKind = ErrorKind.UPSTREAM_INVALID) -> None:
+        self._kind = kind
         self._part: dict[str, Any] | None = None
         self._call: dict[str, Any] = {}
         self._args: dict[str, Any] = {}
@@ -80,18 +81,24 @@ class PartialCalls:
         return self._part is not None
 
     def take(self, part: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        """Returns the parts of calls that this part completes, or the part itself when it is a whole call."""
+        """Returns the parts of calls that this part completes, or the part itself when it is a whole call.
+
+        Raises `GatewayError` for pieces that fit nowhere.
+        """
         call = reading.table(part.get("functionCall"))
         out: list[Mapping[str, Any]] = []
         if self.waiting and self._is_next(call):
-            out.append(self._whole())
+            out += self.rest()
         if not self.waiting:
             if "partialArgs" not in call and call.get("willContinue") is not True:
                 return [*out, part]
             self._part, self._call, self._args, self._begun = {}, {}, {}, set()
-        self._add(part, call)
+        try:
+            self._add(part, call)
+        except BadPath as exc:
+            raise fail(self._kind, f"a call has an argument at a path that cannot be: {str(exc)!r}") from exc
         if call.get("willContinue") is not True:
-            out.append(self._whole())
+            out += self.rest()
         return out
 
     def _is_next(self, call: Mapping[str, Any]) -> bool:
@@ -126,6 +133,9 @@ class PartialCalls:
         goes_on = piece.get("willContinue") is True and isinstance(inside[last], str)
         (self._begun.add if goes_on else self._begun.discard)(path)
 
-    def _whole(self) -> Mapping[str, Any]:
-        part, self._part = {**(self._part or {}), "functionCall": {**self._call, "args": self._args}}, None
-        return part
+    def rest(self) -> list[Mapping[str, Any]]:
+        """Returns the call in pieces, whole as far as it came, and nothing when there is none."""
+        if self._part is None:
+            return []
+        part, self._part = {**self._part, "functionCall": {**self._call, "args": self._args}}, None
+        return [part]
