@@ -71,13 +71,15 @@ _SILENT = words(
 _REJECT = words("mcp_servers background audio modalities conversation prompt cachedContent")
 _SILENT_LUGGAGE = words(
     "cache_control stream_options prediction moderation safety_identifier user client_metadata prompt_cache_options "
-    "diagnostics object name internal_chat_message_metadata_passthrough thoughtSignature logprobs"
+    "diagnostics object name internal_chat_message_metadata_passthrough thoughtSignature logprobs "
+    "reasoning.context"
 )
 # Objects whose members are named one by one, and the members that are carried in another way.
 _SPREAD: Mapping[str, frozenset[str]] = {
     "generationConfig": frozenset(),
     "~toolConfig": frozenset(("functionCallingConfig",)),
     "~output_config": frozenset(),
+    "reasoning": frozenset(("effort", "max_tokens")),
 }
 # What every answer is anyway.
 _TEXT_ONLY = ["text"]

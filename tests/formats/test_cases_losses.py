@@ -320,3 +320,16 @@ def test_a_schema_is_strict_only_where_the_client_asked_or_its_vendor_always_is(
             sent: Any = said(client, upstream, **fields).body
             form = sent["text"]["format"] if upstream is R else sent["response_format"]["json_schema"]
             assert (form["schema"], form["strict"]) == (closed, True), (client, upstream)
+
+
+def test_members_of_reasoning_that_only_one_vendor_has_are_named() -> None:
+    asked = {"effort": "high", "summary": "auto", "context": "all_turns", "budget": 9}
+    for upstream in others(R):
+        found = levels(said(R, upstream, reasoning=asked))
+        assert (found["reasoning.context"], found["reasoning.budget"]) == (S, W)
+    assert said(R, R, reasoning=asked).body["reasoning"] == asked
+
+
+def test_effort_in_an_object_is_no_loss_for_a_chat_client() -> None:
+    for upstream in others(C):
+        assert not said(C, upstream, reasoning={"effort": "high"}).losses

@@ -64,6 +64,7 @@ _OPTION_KEYS = frozenset(
     )
 )
 _KNOWN = _OPTION_KEYS | {"model", "input", "instructions", "tools", "stream", "previous_response_id"}
+_REASONING = frozenset(("effort", "summary", "generate_summary"))
 _EFFORTS = frozenset(("none", "minimal", "low", "medium", "high", "xhigh", "max"))
 
 
@@ -132,6 +133,9 @@ def _system(body: Mapping[str, Any]) -> list[Part]:
 
 def _luggage(body: Mapping[str, Any], placed: list[list[JSON]]) -> Extras:
     own: dict[str, Any] = {key: value for key, value in body.items() if key not in _KNOWN}
+    rest = {key: value for key, value in reading.table(body.get("reasoning")).items() if key not in _REASONING}
+    if rest:
+        own["reasoning"] = rest
     # Raw forms of what the options hold in part, so that the same format gets back what it sent.
     own["~options"] = {key: body[key] for key in _OPTION_KEYS if key in body}
     own["~echo"] = {key: body[key] for key in ECHOED if key in body}
