@@ -148,7 +148,7 @@ def _why_not(item: TargetEntry, known: bool, names: Names) -> str:
     ref = split_weight(item.target.ref, names.models)[0] if item.target.weight is None else item.target.ref
     parsed = parse_ref(ref)
     if parsed is None:
-        return "invalid-ref"
+        return "invalid-target"
     if known:
         return "provider-unusable" if names.models.get(parsed.text) else "disabled"
     if isinstance(parsed, ToAlias):

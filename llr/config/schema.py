@@ -186,7 +186,7 @@ class AliasTarget:
 class Alias:
     """A name clients may ask for, and where it leads. `strategy` is one of the five canonical names.
 
-    `left_out` are targets the file names and that are not in here, as (ref, reason): invalid-ref, unknown-target,
+    `left_out` are targets the file names and that are not in here, as (ref, reason): invalid-target, unknown-target,
     alias-cycle, disabled, provider-unusable.
     """
 

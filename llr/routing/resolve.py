@@ -122,7 +122,7 @@ class Resolver:
             if fixed:
                 raise fail(ErrorKind.CONFIGURATION, "no default model is configured", status=500)
             raise self._unknown(ask.name, f"alias '{_short(alias_id)}' not found")
-        if not alias.targets and not alias.fallback_targets:
+        if not alias.targets and not alias.fallback_targets and not alias.left_out:
             text = f"alias '{alias_id}' has no target candidates configured"
             raise fail(ErrorKind.CONFIGURATION, text, status=status, param="model")
         candidates, skipped = self._alias_candidates(ask, alias)
@@ -134,7 +134,7 @@ class Resolver:
 
     def _alias_candidates(self, ask: _Ask, alias: Alias) -> tuple[list[Candidate], list[tuple[str, str]]]:
         seen: dict[ModelRef, Candidate] = {}
-        skipped: list[tuple[str, str]] = []
+        skipped = [*alias.left_out]
         memo: dict[str, _Expansion] = {}
         for tier, targets in ((Tier.PRIMARY, alias.targets), (Tier.FALLBACK, alias.fallback_targets)):
             for target in targets:
@@ -177,7 +177,7 @@ class Resolver:
 
     def _expand_all(self, alias: Alias, path: tuple[str, ...], memo: dict[str, _Expansion]) -> _Expansion:
         leaves: dict[ModelRef, _Leaf] = {}
-        bad: list[tuple[str, str]] = []
+        bad = [*alias.left_out]
         for target in (*alias.targets, *alias.fallback_targets):
             found, skipped = self._expand(target, path, memo)
             bad.extend(skipped)

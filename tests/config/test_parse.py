@@ -424,7 +424,7 @@ def test_an_alias_says_what_was_left_out_and_why() -> None:
     found = config(raw).aliases[AliasId("a")]
     assert (found.targets, found.fallback_targets) == ((), (AliasTarget("acme/m", 2.0),))
     assert found.left_out == (
-        ("x/", "invalid-ref"),
+        ("x/", "invalid-target"),
         ("acme/nope@2", "unknown-target"),
         ("gone", "unknown-target"),
         ("a", "alias-cycle"),

@@ -202,6 +202,21 @@ def test_an_alias_of_bad_targets_names_them() -> None:
     assert "x -> x" in found.message
 
 
+def test_targets_that_the_config_left_out_are_told_with_their_reason() -> None:
+    aliases = {
+        "x": {"targets": ["p/off", "p/gone", "inner"]},
+        "inner": {"targets": ["p/m", "none"]},
+        "y": {"targets": ["p/off"]},
+    }
+    found = config([provider("p", "m", {"id": "off", "enabled": False})], aliases)
+    assert Resolver(found).resolve("x", CHAT).skipped == (
+        ("p/off", "disabled"),
+        ("p/gone", "unknown-target"),
+        ("none", "unknown-target"),
+    )
+    assert "p/off: disabled" in fault(found, "y").message
+
+
 def test_many_paths_to_one_alias_are_walked_once() -> None:
     aliases = {f"a{n}": {"targets": [f"a{n + 1}"], "fallbackTargets": [f"a{n + 1}", "p/m"]} for n in range(60)}
     aliases["a60"] = {"targets": ["p/m"]}
