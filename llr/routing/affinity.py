@@ -53,9 +53,7 @@ class Pinned:
     gone: bool = False
 
 
-def session_of(
-    headers: Mapping[str, str], clues: Clues = NO_CLUES, *, mode: str = "thread", names: Sequence[str] = SESSION_HEADERS
-) -> str | None:
+def session_of(headers: Mapping[str, str], clues: Clues = NO_CLUES, *, mode: str = "thread") -> str | None:
     """Returns the digest of the conversation, None when it cannot be told.
 
     `headers` have lower-case names. `mode` is the alias's `affinity`: `thread` needs a sign the client set on purpose,
@@ -63,7 +61,7 @@ def session_of(
     """
     if mode == "off":
         return None
-    for name in names:
+    for name in SESSION_HEADERS:
         value = headers.get(name, "").strip()
         if value:
             return digest("thread", value)
