@@ -45,6 +45,7 @@ class Phase(IntEnum):
     WRITING = 5
     LINGER = 6
     LEAVING = 7
+    OPENING = 8
 
 
 _RUNNING = frozenset((Phase.HANDLING, Phase.BODY, Phase.STREAMING, Phase.WRITING))
@@ -93,7 +94,7 @@ class Connection:
         self._chunked = False
         self._last_out_at = 0.0
         self._body_end_at = NEVER
-        self.phase = Phase.IDLE
+        self.phase = Phase.OPENING
         self.deadline = NEVER
         self.task: asyncio.Task[None] | None = None
 
@@ -103,6 +104,8 @@ class Connection:
         wire.on_end = self._client_ended
         host.watch.add(self)
         try:
+            if host.closing_idle and not wire.peek():
+                return
             self._enter(Phase.IDLE, host.limits.head_s)
             while await self._exchange():
                 if wire.peek():

@@ -311,6 +311,17 @@ async def test_drain_finishes_what_runs_and_closes_what_idles() -> None:
         assert await soon(drained) == 0
 
 
+async def test_drain_meets_a_connection_that_is_not_open_yet() -> None:
+    """Accepted in the loop's last turn, not yet given to its transport: it ended the drain with an error."""
+    async with serving(echo) as (server, port):
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            server._accept()
+            assert server.connections == 1
+            assert await server.drain(5.0) == 0
+            client.settimeout(5.0)
+            assert client.recv(1) == b""
+
+
 async def test_a_hand_over_lets_idle_connections_end_with_their_next_answer() -> None:
     async with serving(echo) as (server, port), connected(port) as idle:
         idle.send(GET % 1)
