@@ -17,8 +17,9 @@ from llr.wire.http import Headers, RawHeaders
 # Longest text taken out of an error that is not JSON, in characters.
 PLAIN_LIMIT = 300
 _MESSAGE_LIMIT = 4096
-_BODY_LIMIT_BYTES = 64 * 1024
-_TAGS = re.compile(r"(?is)<(script|style|head)\b.*?</\1>|<[^>]*>")
+# Tags that never end are looked for from each of them on: the square of this, while everybody waits.
+_BODY_LIMIT_BYTES = 8 * 1024
+_TAGS = re.compile(r"(?is)<(script|style|head)\b.*?</\1>|<[^<>]*>")
 _TITLE = re.compile(r"(?is)<title[^>]*>(.*?)</title>")
 _SPACE = re.compile(r"\s+")
 

@@ -1,6 +1,7 @@
 """Every dialect's errors are read, and said in each client's words."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -113,6 +114,13 @@ def test_overload_has_each_vendors_status() -> None:
 def test_a_refused_request_says_that_repeating_does_not_help() -> None:
     _, headers, _ = FORMATS[C].encode_fault(Fault(ErrorKind.INVALID_REQUEST, "bad", param="n"), FaultContext())
     assert (b"x-should-retry", b"false") in headers
+
+
+@pytest.mark.parametrize("page", [b"<" * 2_000_000, b"<title>" * 300_000, b"<head>" * 300_000])
+def test_a_page_of_open_tags_costs_no_time(page: bytes) -> None:
+    started = time.process_time()
+    assert len(read(500, b"<html>" + page).message) <= 500
+    assert time.process_time() - started < 1
 
 
 def test_what_is_the_requests_fault_is_said_to_be_it_whatever_its_kind() -> None:
