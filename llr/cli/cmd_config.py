@@ -49,7 +49,11 @@ def operation_name(tokens: Sequence[str]) -> str:
 def params_for(tokens: Sequence[str]) -> tuple[Param, ...]:
     """Returns the flags of the operation that the command line names."""
     operation = _operation(tokens)
-    return (*PARAMS, *operation.flags) if operation else PARAMS
+    if operation is not None:
+        return (*PARAMS, *operation.flags)
+    from llr.cli.cmd_home import CONSOLE_PARAMS
+
+    return (*PARAMS, *CONSOLE_PARAMS)
 
 
 def help_for(tokens: Sequence[str]) -> str:

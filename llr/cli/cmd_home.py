@@ -7,10 +7,26 @@ from llr import __version__
 from llr.base.jsonio import JSON
 from llr.cli.context import Context, config_path
 from llr.control.params import Kind, Param
-from llr.control.report import Fields, Items, Outcome, Report
+from llr.control.report import FAILED, Fields, Items, Outcome, Report, refuse
 from llr.daemon import instance
 
-PARAMS: tuple[Param, ...] = (Param("config", "Config file to look at (default ~/.llm-router.json).", Kind.PATH),)
+# Flags of the web console, which people may know and this build does not have.
+CONSOLE_PARAMS: tuple[Param, ...] = tuple(
+    Param(name, "Of the web console, which is not in this build yet.", kind, hidden=True)
+    for name, kind in (
+        ("host", Kind.TEXT),
+        ("port", Kind.TEXT),
+        ("open", Kind.BOOL),
+        ("router-watch-config", Kind.BOOL),
+        ("router-watch-binary", Kind.BOOL),
+        ("router-require-auth", Kind.BOOL),
+        ("allow-remote-clients", Kind.BOOL),
+    )
+)
+PARAMS: tuple[Param, ...] = (
+    Param("config", "Config file to look at (default ~/.llm-router.json).", Kind.PATH),
+    *CONSOLE_PARAMS,
+)
 
 
 def _steps(running: instance.Instance | None, exists: bool) -> tuple[str, ...]:
@@ -31,7 +47,9 @@ def _steps(running: instance.Instance | None, exists: bool) -> tuple[str, ...]:
 
 
 def run(args: Namespace, context: Context) -> Outcome:
-    """Returns the status and the next steps."""
+    """Returns the status and the next steps. Raises `Refused` for flags that only the web console has."""
+    if any(getattr(args, param.dest) is not None for param in CONSOLE_PARAMS):
+        raise refuse("not-built", "The web console is not in this build yet.", exit_code=FAILED)
     path = config_path(args)
     exists = os.path.exists(path)
     running = instance.active(instance.state_path(context.env))

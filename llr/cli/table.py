@@ -142,7 +142,7 @@ COMMANDS: dict[str, Command] = {
 ALIASES: dict[str, str] = {"setup": "config", "upgrade": "update"}
 
 # Commands that people may know and this build does not have.
-LATER: tuple[str, ...] = (*("deploy", "worker-key", "subscription"),)
+LATER: tuple[str, ...] = ("deploy", "worker-key", "subscription")
 
 GLOBAL_PARAMS: tuple[Param, ...] = (
     Param("json", "Print one JSON object on stdout.", Kind.BOOL, default=False),
@@ -163,5 +163,6 @@ BARE_FLAGS = frozenset(
         *("clear-fallback-targets", "clear-fallbacks", "remove-bucket", "replace-rate-limits", "generate-master-key"),
         *("print", "create-backup", "follow", "activity", "skip-live-test", "live-test-responses", "allow-plain-http"),
         *("counts", "shell-profile"),
+        *("open", "router-watch-config", "router-watch-binary", "router-require-auth", "allow-remote-clients"),
     )
 )

@@ -141,6 +141,24 @@ def test_without_a_task_the_next_steps_are_shown(capsys: pytest.CaptureFixture[s
     assert "llr start --demo" in out
 
 
+@pytest.mark.parametrize(
+    "tokens",
+    [
+        ["web", "--port=9999"],
+        ["web", "--port", "9999"],
+        ["web", "--open"],
+        ["web", "--open=false"],
+        ["web", "--no-open"],
+        ["config", "--port=9999"],
+        ["setup", "--router-require-auth"],
+        ["--port=9999"],
+        ["--allow-remote-clients", "web"],
+    ],
+)
+def test_flags_of_the_console_say_that_there_is_none_yet(capsys: pytest.CaptureFixture[str], tokens: list[str]) -> None:
+    assert run(capsys, *tokens) == (1, "", "✖ The web console is not in this build yet.\n")
+
+
 @pytest.mark.parametrize("name", ["start", "stop", "reload", "restart", "status", "config", "web"])
 def test_help_has_every_part(capsys: pytest.CaptureFixture[str], name: str) -> None:
     code, out, _ = run(capsys, name, "--help")
