@@ -336,6 +336,35 @@ async def test_a_forbidden_tool_is_not_called_and_a_forced_one_is() -> None:
     assert cast(Any, news.choices[0].message.tool_calls)[0].function.name == "news"
 
 
+def tool(name: str, required: list[JSON], **properties: JSON) -> JSON:
+    schema: JSON = {"type": "object", "properties": properties, "required": required}
+    return {"name": name, "input_schema": schema}
+
+
+TEXT: JSON = {"type": "string"}
+AGENT = tool("Agent", ["description", "prompt"], description=TEXT, prompt=TEXT)
+SHELL = tool("Bash", ["command"], command=TEXT, timeout={"type": "number"})
+
+
+@pytest.mark.parametrize(
+    ("tools", "called"),
+    [
+        ([AGENT, SHELL], "Bash"),
+        ([AGENT], "Agent"),
+        ([tool("Stop", []), SHELL], "Bash"),
+        ([tool("Run", ["command"], command={"type": "array"}), AGENT], "Run"),
+        ([AGENT, tool("Read", ["file_path"], file_path={"type": ["string", "null"]}), SHELL], "Read"),
+        ([AGENT, tool("Find", ["pattern", "query"], pattern=TEXT, query=TEXT)], "Find"),
+    ],
+)
+async def test_of_many_tools_the_first_is_called_that_takes_what_the_demo_can_say(
+    tools: list[JSON], called: str
+) -> None:
+    target, body = ask_messages("tools", tools=True)
+    answer = await Demo().ask(target, body | {"tools": tools})
+    assert cast(Any, Message.model_validate(answer.json).content[0]).name == called
+
+
 async def test_thoughts_stand_where_each_format_keeps_them() -> None:
     demo = Demo()
     chat = cast(Any, (await demo.ask(*ask_chat("thinking"))).json)

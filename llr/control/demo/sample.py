@@ -18,6 +18,8 @@ BY_NAME: tuple[tuple[str, str], ...] = (
     ("url", "https://example.com/"),
     ("date", "2026-01-31"),
     ("unit", "celsius"),
+    ("query", "hello"),
+    ("pattern", "llr-demo*"),
 )
 BY_FORMAT = {
     "date": "2026-01-31",
@@ -25,6 +27,20 @@ BY_FORMAT = {
     "uri": "https://example.com/",
     "email": "someone@example.com",
 }
+
+
+def is_plain(schema: JSON) -> bool:
+    """Returns whether a tool needs arguments, and all of them are texts that `BY_NAME` knows."""
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    required = schema.get("required") if isinstance(schema, dict) else None
+    if not isinstance(properties, dict) or not isinstance(required, list) or not required:
+        return False
+    return all(isinstance(name, str) and _known_text(properties.get(name), name) for name in required)
+
+
+def _known_text(schema: JSON, name: str) -> bool:
+    known = any(part in name.lower() for part, _ in BY_NAME)
+    return known and isinstance(schema, dict) and _kind(schema) == "string"
 
 
 def sample(schema: JSON, *, name: str = "", root: JSON = None, depth: int = 0) -> JSON:

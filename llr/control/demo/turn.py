@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from llr.base.jsonio import JSON
 from llr.base.records import dataclass
-from llr.control.demo.sample import sample
+from llr.control.demo.sample import is_plain, sample
 
 Object: TypeAlias = "dict[str, JSON]"
 
@@ -16,7 +16,7 @@ Object: TypeAlias = "dict[str, JSON]"
 MODELS: Mapping[str, str] = MappingProxyType(
     {
         "ok": "answers at once",
-        "tools": "calls the first tool it is offered, then answers with its result",
+        "tools": "calls a tool it is offered, a simple one if it can, then answers with its result",
         "thinking": "thinks before it answers",
         "overloaded": "is always overloaded (529)",
         "rate-limited": "always refuses for a while (429 with Retry-After)",
@@ -163,13 +163,21 @@ def choose(offers: tuple[Offer, ...], *, forced: str | None, forbidden: bool) ->
     return named or offers
 
 
+def plainest(offers: tuple[Offer, ...]) -> Offer:
+    """Returns the first tool whose arguments the demo can make sense of, else the first one.
+
+    Coding tools list those first that start a whole conversation of their own.
+    """
+    return next((offer for offer in offers if is_plain(offer.schema)), offers[0])
+
+
 def compose(turn: Turn) -> Answer:
     """Returns the answer of a model that does answer."""
     cost = tokens(json.dumps(turn.body, ensure_ascii=False))
     if turn.schema is not None:
         return Answer(json.dumps(sample(turn.schema), ensure_ascii=False), input_tokens=cost)
     if turn.model == "tools" and turn.result is None and turn.tools:
-        offer = turn.tools[0]
+        offer = plainest(turn.tools)
         return Answer(call=Call(offer.name, obj(sample(offer.schema))), input_tokens=cost)
     quote = turn.said.strip()[:QUOTE_CHARS]
     text = f"Hello from the demo model {turn.model}."
