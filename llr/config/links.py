@@ -57,18 +57,18 @@ def check_ref(place: Cursor, label: str, ref: str, names: Names, *, soft: bool =
     report = place.warn if soft else place.error
     parsed = parse_ref(ref)
     if parsed is None:
-        report("ref-invalid", f"{label} has invalid ref {ref}", "write provider/model or an alias id")
+        report("ref-invalid", f"{label} has invalid ref '{ref}'", "write provider/model or an alias id")
         return None
     if isinstance(parsed, ToAlias):
         if parsed.id in names.aliases:
             return parsed.text
-        report("ref-unknown-alias", f"{label} references unknown alias {parsed.id}", _near(parsed.id, names))
+        report("ref-unknown-alias", f"{label} references unknown alias '{parsed.id}'", _near(parsed.id, names))
         return None
     if parsed.text in names.models:
         if not names.models[parsed.text]:
             place.warn("ref-disabled", f"{label} references {parsed.text}, which is disabled")
         return parsed.text
-    report("ref-unknown-model", f"{label} references unknown model {parsed.text}", _near(parsed.text, names))
+    report("ref-unknown-model", f"{label} references unknown model '{parsed.text}'", _near(parsed.text, names))
     return None
 
 

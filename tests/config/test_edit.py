@@ -221,7 +221,7 @@ def test_removing_a_provider_takes_every_reference_along() -> None:
 def test_removing_without_pruning_leaves_the_references() -> None:
     found = done(remove_provider(base(), "acme", prune=False))
     assert found["modelAliases"] == BASE["modelAliases"]
-    assert any("unknown model acme/m" in message for message in errors(found))
+    assert any("unknown model 'acme/m'" in message for message in errors(found))
 
 
 def test_removing_the_last_provider_unsets_the_default() -> None:
@@ -585,7 +585,7 @@ def test_only_errors_that_the_edit_adds_block_it() -> None:
     targets: Any = [{"ref": "acme/stale"}, {"ref": "acme/other"}]
     after = parse_config(done(upsert_alias(stale, "fast", targets=targets)), {})
     assert [issue.message for issue in introduced(before, after)] == [
-        "alias fast targets[1] references unknown model acme/other"
+        "alias fast targets[1] references unknown model 'acme/other'"
     ]
 
 

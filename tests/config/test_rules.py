@@ -146,28 +146,28 @@ ERRORS: list[tuple[str, Any, str, str, tuple[str, ...]]] = [
         alias(targets=["acme/fast-1", "openrouter/"]),
         "ref-invalid",
         "$.modelAliases.fast.targets[1]",
-        ("alias fast targets[1] has invalid ref openrouter/",),
+        ("alias fast targets[1] has invalid ref 'openrouter/'",),
     ),
     (
         "22 fallback",
         alias(fallbackTargets=["-x"]),
         "ref-invalid",
         "$.modelAliases.fast.fallbackTargets[0]",
-        ("alias fast fallbackTargets[0] has invalid ref -x",),
+        ("alias fast fallbackTargets[0] has invalid ref '-x'",),
     ),
     (
         "23",
         alias(targets=["acme/fast-1", {"ref": "acme/nope"}]),
         "ref-unknown-model",
         "$.modelAliases.fast.targets[1]",
-        ("references unknown model acme/nope",),
+        ("references unknown model 'acme/nope'",),
     ),
     (
         "24",
         alias(targets=["acme/fast-1", "alias:nope"]),
         "ref-unknown-alias",
         "$.modelAliases.fast.targets[1]",
-        ("references unknown alias nope",),
+        ("references unknown alias 'nope'",),
     ),
     (
         "25",
@@ -188,35 +188,35 @@ ERRORS: list[tuple[str, Any, str, str, tuple[str, ...]]] = [
         doc(amp={"defaultRoute": "acme/nope"}),
         "ref-unknown-model",
         "$.amp.defaultRoute",
-        ("AMP defaultRoute references unknown model acme/nope",),
+        ("AMP defaultRoute references unknown model 'acme/nope'",),
     ),
     (
         "26 route",
         doc(amp={"routes": {"smart": "bad ref"}}),
         "ref-invalid",
         "$.amp.routes.smart",
-        ("AMP route 'smart' has invalid ref bad ref",),
+        ("AMP route 'smart' has invalid ref 'bad ref'",),
     ),
     (
         "26 raw route",
         doc(ampcode={"rawModelRoutes": [{"from": "gpt-*", "to": "nope"}]}),
         "ref-unknown-alias",
         "$.ampcode.rawModelRoutes[0].to",
-        ("AMP rawModelRoute 'gpt-*' references unknown alias nope",),
+        ("AMP rawModelRoute 'gpt-*' references unknown alias 'nope'",),
     ),
     (
         "26 override entity",
         doc(amp={"overrides": {"entities": [{"id": "triage", "route": "nope"}]}}),
         "ref-unknown-alias",
         "$.amp.overrides.entities[0].route",
-        ("AMP override entity 'triage' references unknown alias nope",),
+        ("AMP override entity 'triage' references unknown alias 'nope'",),
     ),
     (
         "26 override signature",
         doc(amp={"overrides": {"signatures": {"@x": {"route": "acme/nope"}}}}),
         "ref-unknown-model",
         '$.amp.overrides.signatures["@x"].route',
-        ("AMP override signature '@x' references unknown model acme/nope",),
+        ("AMP override signature '@x' references unknown model 'acme/nope'",),
     ),
     ("27", search(strategy="dice"), "search-strategy", "$.webSearch.strategy", ("unsupported strategy dice",)),
     ("28", search({}), "search-provider-id", "$.webSearch.providers[0]", ("missing id",)),
@@ -645,7 +645,7 @@ def test_a_provider_that_needs_no_key_is_not_blamed(keys: dict[str, Any]) -> Non
 def test_amp_lists(amp: dict[str, Any], path: str, label: str) -> None:
     issues = found(doc(amp=amp)).issues
     assert [(issue.path, issue.code) for issue in issues] == [(path, "ref-unknown-alias")]
-    assert issues[0].message == f"{label} references unknown alias nope"
+    assert issues[0].message == f"{label} references unknown alias 'nope'"
 
 
 def test_a_reference_to_something_disabled_is_no_error() -> None:

@@ -404,7 +404,7 @@ BAD: list[tuple[tuple[str, ...], int, str, str]] = [
         ("upsert-model-alias", "--alias-id=fast", "--targets=acme/bog"),
         2,
         "invalid-config",
-        "references unknown model acme/bog",
+        "references unknown model 'acme/bog'",
     ),
     (("upsert-model-alias", "--alias-id=fast", "--alias-metadata=1"), 2, "bad-json-flag", "must be a JSON object"),
     (("upsert-model-alias", "--alias-id=fast", "--targets=https://x/y"), 2, "bad-target", "not URLs"),
