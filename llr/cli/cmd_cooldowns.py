@@ -31,7 +31,12 @@ def _counts(body: Mapping[str, JSON]) -> tuple[tuple[str, ...], ...]:
     listed = body.get("counts")
     rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
     return tuple(
-        (str(row["provider"]), str(row["bucket"]), str(row["window"]), f"{row['used']} {row['unit']}") for row in rows
+        (
+            *(str(row[name]) for name in ("provider", "bucket", "window")),
+            f"{row['used']} {row['unit']}",
+            str(row.get("resets") or ""),
+        )
+        for row in rows
     )
 
 
@@ -47,7 +52,7 @@ def run(args: Namespace, context: Context) -> Outcome:
         )
         counts = Table(
             "Counted",
-            ("Provider", "Bucket", "Window", "Used"),
+            ("Provider", "Bucket", "Window", "Used", "Resets"),
             _counts(body),
             "Nothing is counted.",
         )

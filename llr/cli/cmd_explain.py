@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 
 from llr.base.jsonio import JSON, InvalidJSON, loads
+from llr.base.stamps import stamp
 from llr.cli.asking import ask
 from llr.cli.context import Context
 from llr.control.params import Kind, Param
@@ -70,7 +71,14 @@ def _title(name: str) -> str:
 
 def _limits(value: JSON) -> str:
     rows = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
-    return "; ".join(f"{row.get('name')}: {row.get('used')} of {row.get('limit')} {row.get('unit')}" for row in rows)
+    return "; ".join(
+        f"{row.get('name')}: {row.get('used')} of {row.get('limit')} {row.get('unit')}{_resets(row.get('resetsAt'))}"
+        for row in rows
+    )
+
+
+def _resets(value: JSON) -> str:
+    return f", anew {stamp(value / 1000)[:16]}Z" if isinstance(value, int) else ""
 
 
 def _cell(row: Mapping[str, JSON], name: str) -> str:

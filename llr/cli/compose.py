@@ -254,7 +254,7 @@ class _Live:
         """Returns this process's rows of the control channel."""
         rows: dict[str, Answerer] = {"GET /status": self._status, "POST /reload": self._reload}
         store, clock = self.chosen.store, self.deps.clock
-        rows |= cooldown_routes(store, clock, lambda: self.deps.configs.current.resolver.credentials)
+        rows |= cooldown_routes(store, clock, lambda: self.deps.configs.current)
         rows |= explain_routes(self.handle, lambda: self.deps.configs.current.config)
         rows |= peer_routes(self.deps)
         return rows | state_routes(self.chosen, clock)

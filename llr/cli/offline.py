@@ -56,7 +56,7 @@ async def _answer(key: str, body: JSON, loaded: Loaded, env: Mapping[str, str]) 
         raise refuse(exc.problem.code, text, fix) from exc
     try:
         configs = ConfigHolder(config, found, env=env)
-        rows = cooldown_routes(store, clock, lambda: configs.current.resolver.credentials)
+        rows = cooldown_routes(store, clock, lambda: configs.current)
         rows |= explain_routes(_handler(configs, env, store), lambda: config)
         method, _, path = key.partition(" ")
         return await rows[key](Ask(method, path, body=body))

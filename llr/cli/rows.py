@@ -1,6 +1,6 @@
 """Rows of the control channel that ask the data plane: what cools down, where a request would go, what is known."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from llr.base.clock import Clock
 from llr.base.jsonio import JSON, InvalidJSON, dumps, loads
@@ -10,7 +10,7 @@ from llr.config.schema import Config
 from llr.daemon.channel import Answer, Answerer, Ask, problem
 from llr.daemon.serving import PEERS_ABSORB, PEERS_ASK, PEERS_LESSONS, PEERS_NEWS, PEERS_TURNS
 from llr.gateway import peers
-from llr.gateway.deps import Deps
+from llr.gateway.deps import Deps, Live
 from llr.routing.cooldowns import CooldownRow, UsageRow, clear_ops, cooldown_rows, reset_ops, usage_rows
 from llr.state.store import Store
 from llr.wire.http import Handler, Headers, Request
@@ -46,21 +46,24 @@ def _count(row: UsageRow) -> JSON:
         "window": row.window,
         "unit": row.unit,
         "used": row.used,
+        "resets": stamp(row.resets_at) if row.resets_at else None,
     }
 
 
-def cooldown_routes(store: Store, clock: Clock, credentials: Callable[[], Mapping[str, str]]) -> dict[str, Answerer]:
+def cooldown_routes(store: Store, clock: Clock, live: Callable[[], Live]) -> dict[str, Answerer]:
     """Returns `GET /cooldowns`, and `POST /cooldowns/clear` with an optional `{"ref": …, "counts": true}`.
 
     `counts` empties the rate-limit buckets of a provider, or one given as provider/bucket, instead of ending cooldowns;
-    `credentials` gives the fingerprints of the present keys.
+    `live` gives the configuration in service: whose keys are in use, and when its windows end.
     """
 
     async def show(_ask: Ask) -> Answer:
         now = clock.now()
         state = await store.everything(now=now)
-        listed: list[JSON] = [_row(row, now) for row in cooldown_rows(state, now=now, credentials=credentials())]
-        counts: list[JSON] = [_count(row) for row in usage_rows(state)]
+        known = live()
+        rests = cooldown_rows(state, now=now, credentials=known.resolver.credentials)
+        listed: list[JSON] = [_row(row, now) for row in rests]
+        counts: list[JSON] = [_count(row) for row in usage_rows(state, now=now, providers=known.config.providers)]
         # Who asks several processes must add up what each of them counted for itself.
         apart: dict[str, JSON] = {"perProcess": True} if counts_alone(store) else {}
         return Answer(200, {"cooldowns": listed, "counts": counts, **apart})

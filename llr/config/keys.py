@@ -153,13 +153,21 @@ BUCKET = _table(
     Key("name", "text", "label", "none"),
     Key("models", "list", '`["all"]` or model ids of the provider', "", ("model",)),
     Key("requests", "int", "requests per window", "", ("limit", "requests-per-window")),
-    Key("window", "object", "`unit` (second, minute, hour, day, week, month) and `size`"),
+    Key("window", "object", "`unit` (second, minute, hour, day, week, month), `size`, `timezone`, `anchor`"),
     Key("windowUnit", "text", "flat form of `window.unit`", "", ("window.unit", "window-unit")),
     Key("windowSize", "int", "flat form of `window.size`", "", ("window.size", "window.value", "window-size")),
     _METADATA,
 )
-BUCKET_LLR = _table(Key("tokens", "int, tokens", "input and output tokens per window", "none"))
-WINDOW = _table(Key("unit", "text", "unit of the window"), Key("size", "int", "number of units", "", ("value",)))
+BUCKET_LLR = _table(
+    Key("tokens", "int, tokens", "input and output tokens per window", "none"),
+    Key("window", "object", "`timezone` and `anchor`, in a file that the reference router writes too"),
+)
+WINDOW = _table(
+    Key("unit", "text", "unit of the window"),
+    Key("size", "int", "number of units", "", ("value",)),
+    Key("timezone", "IANA name", "whose days, weeks and months are counted", "UTC"),
+    Key("anchor", "date or time", "when a window begins, e.g. 2026-01-15T09:00, on the clock of the zone", "none"),
+)
 AUTH = _table(
     Key("type", "text", "bearer, x-api-key, header or none", "", ("kind",)),
     Key("headerName", "text", "header of type `header`", "", ("header",)),

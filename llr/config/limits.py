@@ -4,9 +4,9 @@ import re
 from collections.abc import Collection
 
 from llr.config.cursor import Cursor
-from llr.config.grammar import WINDOW_UNITS, slug
-from llr.config.keys import spellings
-from llr.config.schema import Bucket, FailureRule, TimeoutSpec, Window
+from llr.config.grammar import slug
+from llr.config.schema import Bucket, FailureRule, TimeoutSpec
+from llr.config.windows import ZoneLookup, read_window
 
 FAILURE_ACTIONS = ("stop", "retry", "next", "next-and-cool")
 FAILURE_PHASES = ("prepare", "connect", "headers", "body", "stream")
@@ -32,21 +32,8 @@ def bucket_ids(items: list[Cursor]) -> list[str]:
     return ids
 
 
-def window_parts(item: Cursor) -> tuple[Cursor, Cursor]:
-    """Returns where a bucket says its window's unit and size, nested or flat."""
-    nested = item.key("window").of("window")
-    unit, size = nested.key("unit"), nested.key("size")
-    if not unit.present:
-        flat = item.first(("window.unit", *spellings("bucket", "windowUnit")))
-        unit = flat if flat.present else unit
-    if not size.present:
-        flat = item.first(("window.size", "window.value", *spellings("bucket", "windowSize")))
-        size = flat if flat.present else size
-    return unit, size
-
-
 def read_buckets(
-    owner: str, rate_limits: Cursor, models: Collection[str], disabled: Collection[str]
+    owner: str, rate_limits: Cursor, models: Collection[str], disabled: Collection[str], *, zone: ZoneLookup
 ) -> tuple[Bucket, ...]:
     """Returns the usable buckets of provider `owner`; `disabled` are model ids that exist but are switched off."""
     items = [item.of("bucket") for item in rate_limits.only_objects("a rate-limit bucket")]
@@ -57,7 +44,7 @@ def read_buckets(
         item.check_keys(label)
         if not item.key("id").present and not item.key("name").present:
             item.warn("bucket-id-missing", f"{label}: bucket missing id, {bucket_id} is used")
-        bucket = _bucket(label, bucket_id, item, models, disabled)
+        bucket = _bucket(label, bucket_id, item, _selectors(label, item.key("models"), models, disabled), zone)
         if bucket_id in seen:
             item.key("id").error("bucket-duplicate", f"provider {owner}: duplicate rate-limit bucket id {bucket_id}")
         elif bucket is not None:
@@ -66,25 +53,15 @@ def read_buckets(
     return tuple(found)
 
 
-def _bucket(
-    label: str, bucket_id: str, item: Cursor, models: Collection[str], disabled: Collection[str]
-) -> Bucket | None:
-    selectors = _selectors(label, item.key("models"), models, disabled)
+def _bucket(label: str, bucket_id: str, item: Cursor, selectors: tuple[str, ...], zone: ZoneLookup) -> Bucket | None:
     requests = item.key("requests").posint()
     if requests is None:
         item.key("requests").error("bucket-requests", f"{label} must define requests as a positive integer")
-    unit, size = window_parts(item)
-    unit_word, size_value = unit.text().lower(), size.posint()
-    if unit_word not in WINDOW_UNITS:
-        allowed = ", ".join(WINDOW_UNITS)
-        unit.error("bucket-window-unit", f"{label}: invalid window unit {unit_word or '(none)'}", f"allowed: {allowed}")
-    if size_value is None:
-        size.error("bucket-window-size", f"{label} must define window.size as a positive integer")
+    window = read_window(label, item, zone)
     tokens = item.llr("tokens").bounded(1)
-    if not selectors or requests is None or unit_word not in WINDOW_UNITS or size_value is None:
+    if not selectors or requests is None or window is None:
         return None
-    name = item.key("name").text() or None
-    return Bucket(bucket_id, selectors, requests, Window(unit_word, size_value), name, tokens)
+    return Bucket(bucket_id, selectors, requests, window, item.key("name").text() or None, tokens)
 
 
 def _selectors(label: str, place: Cursor, models: Collection[str], disabled: Collection[str]) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping
 from llr.base.jsonio import JSON
 from llr.config.cursor import Cursor
 from llr.config.grammar import number, posint, slug
-from llr.config.limits import window_parts
 from llr.config.schema import Doc
+from llr.config.windows import calendar_parts, window_parts
 
 SEPARATORS = re.compile(r"[,;\s]+")
 _OPEN, _CLOSE = "\"'`([{< \t", "\"'`)]}>.,;: \t"
@@ -113,10 +113,15 @@ def parse_qualified(text: str) -> tuple[list[str], list[str]]:
 
 
 def parse_window(value: JSON) -> Doc | None:
-    """Returns `{"unit", "size"}` from "month:1", "1 month", "2w" or an object; None when it is no window."""
+    """Returns `{"unit", "size"}` from "month:1", "1 month", "2w" or an object; None when it is no window.
+
+    An object may name `timezone` and `anchor` too; whether they are any is found out when the config is read.
+    """
     if isinstance(value, dict):
-        unit, size = window_parts(Cursor({"window": value, **value}, kind="bucket"))
-        return _window(unit.text(), size.value)
+        item = Cursor({"window": value, **value}, kind="bucket")
+        unit, size = window_parts(item)
+        found = _window(unit.text(), size.value)
+        return found if found is None else {**found, **_calendar(item)}
     if not isinstance(value, str):
         return None
     text = value.strip().lower()
@@ -138,6 +143,11 @@ def parse_window(value: JSON) -> Doc | None:
 def _window(unit: str, size: JSON) -> Doc | None:
     word, whole = _UNITS.get(unit.strip().lower()), posint(size)
     return {"unit": word, "size": whole} if word is not None and whole is not None else None
+
+
+def _calendar(item: Cursor) -> Doc:
+    zone, anchor = calendar_parts(item)
+    return {name: place.value for name, place in (("timezone", zone), ("anchor", anchor)) if place.present}
 
 
 class BucketProblem(ValueError):
@@ -169,6 +179,7 @@ def parse_bucket(given: Mapping[str, JSON], taken: Collection[str] = ()) -> Doc:
     if window is None:
         unit, size = window_parts(item)
         window = _window(unit.text(), size.value)
+        window = window if window is None else {**window, **_calendar(item)}
     if window is None:
         raise BucketProblem(f"bucket '{own}' window is invalid")
     metadata = item.key("metadata")

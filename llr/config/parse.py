@@ -21,27 +21,29 @@ from llr.config.localmodels import local_provider
 from llr.config.migrate import CURRENT_VERSION
 from llr.config.providers import read_providers
 from llr.config.schema import Config, Issue, LocalServer, Parsed, ResponsesStoreSpec
+from llr.config.windows import ZoneLookup, no_zones
 
 STATE_BACKENDS = ("memory", "file", "sqlite", "redis")
 
 
-def parse_config(raw: JSON, env: Mapping[str, str]) -> Parsed:
+def parse_config(raw: JSON, env: Mapping[str, str], *, zone: ZoneLookup = no_zones) -> Parsed:
     """Returns the config that `raw` means and every issue in document order; the config is None when one is fatal.
 
-    `env` is only asked whether variables named by `apiKeyEnv` are set; it never changes what is parsed.
+    `env` is only asked whether variables named by `apiKeyEnv` are set; it never changes what is parsed. `zone` looks up
+    the time zones that rate-limit windows name.
     """
     if not isinstance(raw, dict):
         message = "config missing or invalid: the config root must be a JSON object"
         return Parsed(None, (Issue("$", "root-not-an-object", message, fatal=True),))
     root = Cursor(raw, kind="root")
-    config = _read(root, raw, env)
+    config = _read(root, raw, env, zone)
     return Parsed(config, _in_document_order(raw, root.issues))
 
 
-def _read(root: Cursor, raw: dict[str, JSON], env: Mapping[str, str]) -> Config:
+def _read(root: Cursor, raw: dict[str, JSON], env: Mapping[str, str], zone: ZoneLookup) -> Config:
     root.check_keys("config")
     version = _version(root.key("version"))
-    entries = read_providers(root.key("providers"), env)
+    entries = read_providers(root.key("providers"), env, zone=zone)
     local = local_provider(root)
     if local is not None:
         entries.append(local)

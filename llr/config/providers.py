@@ -13,6 +13,7 @@ from llr.config.models import ModelEntry, formats, read_models
 from llr.config.quota import read_quota_probe
 from llr.config.schema import AuthKind, AuthSpec, Model, Provider
 from llr.config.traits import read_traits
+from llr.config.windows import ZoneLookup, no_zones
 
 OLLAMA_URL = "http://localhost:11434/v1"
 SUBSCRIPTION_MODELS: Mapping[str, tuple[str, ...]] = {
@@ -45,7 +46,7 @@ def provider_id(entry: Mapping[str, object], position: int) -> str:
     return f"provider-{position}"
 
 
-def read_providers(place: Cursor, env: Mapping[str, str]) -> list[ProviderEntry]:
+def read_providers(place: Cursor, env: Mapping[str, str], *, zone: ZoneLookup = no_zones) -> list[ProviderEntry]:
     """Returns every provider entry; `env` is only asked whether the variables named by `apiKeyEnv` are set."""
     if place.present and not isinstance(place.value, dict | list):
         place.error("providers-not-a-list", "providers must be an array")
@@ -55,11 +56,11 @@ def read_providers(place: Cursor, env: Mapping[str, str]) -> list[ProviderEntry]
         if item.obj() is None:
             item.warn("not-an-object", "a provider must be an object, this entry is ignored")
         elif item.first(("type",)).value != "local-runtime":
-            entries.append(_entry(item.of("provider"), position, {entry.id for entry in entries}, env))
+            entries.append(_entry(item.of("provider"), position, {entry.id for entry in entries}, env, zone=zone))
     return entries
 
 
-def _entry(item: Cursor, position: int, taken: set[str], env: Mapping[str, str]) -> ProviderEntry:
+def _entry(item: Cursor, position: int, taken: set[str], env: Mapping[str, str], *, zone: ZoneLookup) -> ProviderEntry:
     own = provider_id(item.obj() or {}, position)
     before = len(item.issues)
     models = read_models(own, item.key("models"), item.key("lastProbe").obj())
@@ -69,7 +70,7 @@ def _entry(item: Cursor, position: int, taken: set[str], env: Mapping[str, str])
     _check_id(item, own, taken)
     item.check_keys(f"provider {own}")
     models = models or _seeded(item)
-    usable = _read(item, own, models, env)
+    usable = _read(item, own, models, env, zone=zone)
     broken = not is_provider_id(own) or own in taken
     return ProviderEntry(own, item, True, models, None if broken else usable)
 
@@ -94,7 +95,9 @@ def _seeded(item: Cursor) -> tuple[ModelEntry, ...]:
     return tuple(ModelEntry(seed, place, True, Model(id=seed)) for seed in seeds)
 
 
-def _read(item: Cursor, own: str, entries: tuple[ModelEntry, ...], env: Mapping[str, str]) -> Provider | None:
+def _read(
+    item: Cursor, own: str, entries: tuple[ModelEntry, ...], env: Mapping[str, str], *, zone: ZoneLookup
+) -> Provider | None:
     kind = item.key("type").string()
     preferred, listed = _formats(item, own)
     by_format = _urls(item.key("baseUrlByFormat"), own)
@@ -126,7 +129,7 @@ def _read(item: Cursor, own: str, entries: tuple[ModelEntry, ...], env: Mapping[
         anthropic_version=item.key("anthropicVersion").text() or None,
         anthropic_beta=item.key("anthropicBeta").text() or None,
         endpoint_paths={name: place.text() for name, place in item.llr("endpointPaths").members() if place.text()},
-        rate_limits=read_buckets(own, item.key("rateLimits"), ids, disabled),
+        rate_limits=read_buckets(own, item.key("rateLimits"), ids, disabled, zone=zone),
         metadata=item.key("metadata").obj() or {},
         last_probe=item.key("lastProbe").obj(),
         subscription_type=wanted or None,

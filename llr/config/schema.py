@@ -7,13 +7,16 @@ a wider scope (provider, then root) may still say something.
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from llr.base.enums import constants
 from llr.base.jsonio import JSON
 from llr.base.names import AliasId, ModelRef, ProviderFormat, ProviderId
 from llr.base.records import dataclass, field
 from llr.base.redact import Secret
+
+if TYPE_CHECKING:
+    from datetime import datetime, tzinfo
 
 # The raw document: what the file holds, unknown keys and order kept.
 Doc: TypeAlias = dict[str, JSON]
@@ -90,10 +93,15 @@ class FailureRule:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A rate-limit window: `size` units of `second|minute|hour|day|week|month`."""
+    """A rate-limit window: `size` units of `second|minute|hour|day|week|month`.
+
+    Days, weeks and months follow the calendar of `zone` (None = UTC); `anchor` is a window's start on its wall clock.
+    """
 
     unit: str
     size: int
+    zone: "tzinfo | None" = None
+    anchor: "datetime | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from llr.config.providers import read_providers
 from llr.config.quota import read_quota_probe
 from llr.config.schema import Alias, AliasTarget, AuthSpec, Bucket, Config, Doc, LocalServer, Model, Provider
 from llr.config.websearch import read_web_search
+from llr.config.windows import window_json
 
 
 def written(doc: Doc, env: Mapping[str, str]) -> Doc:
@@ -116,7 +117,7 @@ def bucket_view(bucket: Bucket) -> Doc:
         "name": bucket.name,
         "models": list(bucket.models),
         "requests": bucket.requests,
-        "window": {"unit": bucket.window.unit, "size": bucket.window.size},
+        "window": window_json(bucket.window),
         "metadata": {"llr": {"tokens": bucket.tokens}} if bucket.tokens is not None else None,
     }
     return {key: value for key, value in found.items() if value is not None}

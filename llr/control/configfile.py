@@ -19,6 +19,7 @@ from llr.config.parse import parse_config
 from llr.config.schema import Doc, Issue, Level, Parsed
 from llr.control.disk import Disk, SystemDisk
 from llr.control.filelock import locked
+from llr.control.zones import system_zone
 
 KEPT_BACKUPS = 20
 # How often an edit begins anew when somebody who knows no lock, such as an editor, saved the file meanwhile.
@@ -102,13 +103,13 @@ def load(
     data = _bytes(disk, file)
     if data is None:
         doc = empty_doc()
-        return Loaded(file, doc, parse_config(doc, environ), ABSENT, exists=False)
+        return Loaded(file, doc, parse_config(doc, environ, zone=system_zone), ABSENT, exists=False)
     document = _document(file, data)
     if not isinstance(document.value, dict):
-        return Loaded(file, {}, parse_config(document.value, environ), etag(data), exists=True)
+        return Loaded(file, {}, parse_config(document.value, environ, zone=system_zone), etag(data), exists=True)
     doc, before = document.value, detected_version(document.value)
     if document.blank or before >= CURRENT_VERSION:
-        parsed = _with_duplicates(parse_config(doc, environ), document.duplicates)
+        parsed = _with_duplicates(parse_config(doc, environ, zone=system_zone), document.duplicates)
         return Loaded(file, doc, parsed, etag(data), exists=True, before_version=before)
     old = Loaded(file, doc, Parsed(None, ()), etag(data), True, before_version=before)
     found = _migrated(old, environ, persist, disk)
@@ -124,7 +125,9 @@ def _migrated(old: Loaded, env: Mapping[str, str], persist: bool, disk: Disk) ->
             return load(old.path, env=env, persist=False, disk=disk)
         except OSError as exc:
             problem = f"{old.path}: {exc.strerror or exc}"
-    return replace(old, doc=doc, parsed=parse_config(doc, env), etag=tag, migrated=True, persist_error=problem)
+    return replace(
+        old, doc=doc, parsed=parse_config(doc, env, zone=system_zone), etag=tag, migrated=True, persist_error=problem
+    )
 
 
 def _with_duplicates(parsed: Parsed, duplicates: tuple[str, ...]) -> Parsed:

@@ -6,6 +6,7 @@ from llr.base.redact import Secret, mask, scrub
 from llr.config.locate import providers
 from llr.config.models import model_id
 from llr.config.schema import Alias, AliasTarget, Bucket, Config, Model, Provider
+from llr.config.windows import window_json, window_text
 from llr.control import configfile
 from llr.control.call import Call
 from llr.control.configfile import ConfigSyntaxError, Loaded
@@ -92,12 +93,6 @@ def target(item: AliasTarget) -> str:
 def kind(provider: Provider) -> str:
     """Returns the provider type's label."""
     return "Subscription (OAuth)" if provider.type == "subscription" else "Standard (API Key)"
-
-
-def window(bucket: Bucket) -> str:
-    """Returns `1 month`, `6 hours`."""
-    size = bucket.window.size
-    return f"{size} {bucket.window.unit}{'s' if size != 1 else ''}"
 
 
 def default_route(config: Config) -> str:
@@ -199,7 +194,7 @@ def _model(provider: Provider, model: Model) -> tuple[str, ...]:
 
 def _bucket(bucket: Bucket) -> tuple[str, ...]:
     scope = "All models" if bucket.models == ("all",) else ", ".join(bucket.models)
-    return bucket.name or bucket.id, bucket.id, scope, f"{bucket.requests:,} requests", window(bucket)
+    return bucket.name or bucket.id, bucket.id, scope, f"{bucket.requests:,} requests", window_text(bucket.window)
 
 
 def _alias(alias: Alias) -> tuple[str, ...]:
@@ -258,7 +253,7 @@ def provider_data(provider: Provider) -> dict[str, JSON]:
             "name": bucket.name,
             "models": list(bucket.models),
             "requests": bucket.requests,
-            "window": {"unit": bucket.window.unit, "size": bucket.window.size},
+            "window": window_json(bucket.window),
         }
         for bucket in provider.rate_limits
     ]

@@ -22,6 +22,7 @@ from llr.control.filelock import LockBusy
 from llr.control.issues import line
 from llr.control.operation import Change, Done, Editing, Facts, Operation, Reading
 from llr.control.report import FAILED, INVALID, Items, Outcome, Refused, refuse
+from llr.control.zones import system_zone
 
 T = TypeVar("T")
 
@@ -84,7 +85,7 @@ class _Edit:
             made = self.work.apply(doc, self.call.args, self.facts)
         except EditError as exc:
             raise _edit_refused(exc, doc, self.call) from exc
-        before, after = parse_config(doc, self.call.env), parse_config(made.doc, self.call.env)
+        before, after = (parse_config(one, self.call.env, zone=system_zone) for one in (doc, made.doc))
         _refuse_new_errors(before, after, made)
         self.before, self.parsed, self.made = doc, (before, after), made
         return made.doc

@@ -135,7 +135,12 @@ MODEL_ROWS = (
                 "bucket-models", "`all`, or model ids of the provider.", Kind.LIST, aliases=("models",), example="all"
             ),
             Param("bucket-requests", "Requests per window.", aliases=("requests",), example="20000"),
-            Param("bucket-window", "The window.", aliases=("window",), example="month:1"),
+            Param(
+                "bucket-window",
+                "The window; as JSON also `timezone` and `anchor`.",
+                aliases=("window",),
+                example="month:1",
+            ),
             Param("remove-bucket", "Remove the bucket named by --bucket-id.", Kind.BOOL, default=False),
             Param("replace-rate-limits", "Drop all old buckets first.", Kind.BOOL, default=False),
             Param("rate-limits", "One bucket or a list of them as JSON.", Kind.JSON, keep_empty=True),

@@ -3,12 +3,14 @@
 Law: pure; works on everything a store holds, so it also shows what no longer stands in the config.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from urllib.parse import unquote
 
-from llr.base.records import dataclass
+from llr.base.records import dataclass, replace
+from llr.config.schema import Provider
 from llr.routing.health import time_outs
+from llr.routing.windows import Span, span
 from llr.state.store import BucketKey, Clear, Health, Op, Release, Snapshot
 
 _ANY: Mapping[str, str] = MappingProxyType({})
@@ -32,18 +34,30 @@ class CooldownRow:
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """What was counted in one window of a bucket; `unit` is `requests` or `tokens`."""
+    """What was counted in one window of a bucket; `unit` is `requests` or `tokens`.
+
+    `resets_at` ends the window in epoch seconds, 0 where the config has no such bucket or another window is running.
+    """
 
     provider: str
     bucket: str
     unit: str
     window: str
     used: int
+    resets_at: float = 0.0
 
 
-def usage_rows(state: Snapshot) -> tuple[UsageRow, ...]:
-    """Returns every count above 0, by provider, bucket and window."""
-    return tuple(sorted((_usage_row(key, used) for key, used in state.usage.items()), key=_by_name))
+def usage_rows(state: Snapshot, *, now: float = 0.0, providers: Iterable[Provider] = ()) -> tuple[UsageRow, ...]:
+    """Returns every count above 0, by provider, bucket and window; `providers` tell when each begins anew."""
+    running: dict[tuple[str, str], Span] = {
+        (one.id, own.id): span(own.window, now) for one in providers for own in one.rate_limits
+    }
+    rows = (_usage_row(key, used) for key, used in state.usage.items())
+    return tuple(sorted((_dated(row, running.get((row.provider, row.bucket))) for row in rows), key=_by_name))
+
+
+def _dated(row: UsageRow, running: Span | None) -> UsageRow:
+    return replace(row, resets_at=running.end_at) if running is not None and running.key == row.window else row
 
 
 def reset_ops(state: Snapshot, provider: str | None = None, bucket: str | None = None) -> tuple[Op, ...]:

@@ -1,11 +1,7 @@
-"""What a candidate may use: windows, what is left of them, and taking, settling and giving back.
-
-Law: pure; windows are UTC and fixed, so every process names the same window the same way.
-"""
+"""What a candidate may use: what is left of its windows, and taking, settling and giving back. Law: pure."""
 
 import math
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from llr.base.records import dataclass, replace
@@ -13,61 +9,13 @@ from llr.config.schema import Window
 from llr.routing.health import PROBE_S
 from llr.routing.keys import bucket_key, slot_key, token_bucket_key
 from llr.routing.route import Candidate, Route
+from llr.routing.windows import Span, span
 from llr.state.records import undone
 from llr.state.store import BucketKey, Keys, Lease, Op, Probe, Reserve, Settle, Snapshot, Unlease
 
 # A slot not renewed for so long belonged to a process that is gone.
 LEASE_S = 60.0
 RENEW_EVERY_S = 20.0
-
-_SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
-# Characters of "YYYY-MM-DDTHH:MM:SS" that name a window's start, and what follows them.
-_STAMP = {"second": (19, "Z"), "minute": (16, "Z"), "hour": (13, ":00Z"), "day": (10, "")}
-_FIRST_MONDAY = date(1970, 1, 5)
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """One window: its persisted name and its half-open interval in epoch seconds."""
-
-    key: str
-    start_at: float
-    end_at: float
-
-
-def span(window: Window, now: float) -> Span:
-    """Returns the window that holds `now`; an unknown unit counts as day, a size below 1 as 1."""
-    size = max(1, window.size)
-    if window.unit == "month":
-        return _months(size, now)
-    if window.unit == "week":
-        return _weeks(size, now)
-    unit = window.unit if window.unit in _SECONDS else "day"
-    length = size * _SECONDS[unit]
-    start = math.floor(now / length) * length
-    chars, tail = _STAMP[unit]
-    return Span(f"{unit}:{size}:{_moment(start).isoformat()[:chars]}{tail}", start, start + length)
-
-
-def _moment(at: float) -> datetime:
-    return datetime.fromtimestamp(at, UTC)
-
-
-def _midnight(day: date) -> float:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
-
-
-def _weeks(size: int, now: float) -> Span:
-    days = (_moment(now).date() - _FIRST_MONDAY).days
-    start = _FIRST_MONDAY + timedelta(days=days // (7 * size) * 7 * size)
-    return Span(f"week:{size}:{start.isoformat()}", _midnight(start), _midnight(start + timedelta(days=7 * size)))
-
-
-def _months(size: int, now: float) -> Span:
-    today = _moment(now)
-    first = (today.year * 12 + today.month - 1) // size * size
-    start, end = (date(month // 12, month % 12 + 1, 1) for month in (first, first + size))
-    return Span(f"month:{size}:{start.isoformat()[:7]}", _midnight(start), _midnight(end))
 
 
 class Gauge(NamedTuple):

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from llr.config.schema import Config, Window
 from llr.routing.cooldowns import reset_ops, usage_rows
-from llr.routing.limits import LEASE_S, NOTHING_RESERVED, layout, refusal, reserve, span
+from llr.routing.limits import LEASE_S, NOTHING_RESERVED, layout, refusal, reserve
 from llr.routing.plan import QUOTA, keys_for, plan
+from llr.routing.windows import span
 from llr.state.memory import MemoryStore
 from llr.state.store import BucketKey, Keys, Lease
 from tests.routing.build import NOW, config, provider, refs, route
@@ -224,7 +225,8 @@ def test_no_window_is_ever_over_its_limit(steps: list[tuple[str, int]]) -> None:
 
 async def test_operators_see_and_empty_counts() -> None:
     store = MemoryStore()
-    found = route(limited(bucket("any bucket", 100, metadata={"llr": {"tokens": 1_000}}), bucket("day", 9, "day")))
+    found_in = limited(bucket("any bucket", 100, metadata={"llr": {"tokens": 1_000}}), bucket("day", 9, "day"))
+    found = route(found_in)
     store.commit(reserve(found, found.tryable[0], holder="r", now=NOW, tokens=70).ops, now=NOW)
     rows = usage_rows(await store.everything(now=NOW))
     assert [(row.provider, row.bucket, row.unit, row.window, row.used) for row in rows] == [
@@ -232,6 +234,10 @@ async def test_operators_see_and_empty_counts() -> None:
         ("acme", "any bucket", "tokens", "minute:1:2026-02-28T15:42Z", 70),
         ("acme", "day", "requests", "day:1:2026-02-28", 1),
     ]
+    dated = usage_rows(await store.everything(now=NOW), now=NOW, providers=found_in.providers)
+    assert [row.resets_at for row in dated] == [at("2026-02-28T15:43"), at("2026-02-28T15:43"), at("2026-03-01")]
+    later = usage_rows(await store.everything(now=NOW), now=NOW + 60, providers=found_in.providers)
+    assert [row.resets_at for row in later] == [0.0, 0.0, at("2026-03-01")]
     store.commit(reset_ops(await store.everything(now=NOW), "acme", "any bucket"), now=NOW)
     assert [row.bucket for row in usage_rows(await store.everything(now=NOW))] == ["day"]
     assert reset_ops(await store.everything(now=NOW), "beta") == ()

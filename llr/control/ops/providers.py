@@ -20,6 +20,7 @@ from llr.control.ops.pick import ASK_NEW_ID, ASK_PROVIDER, provider_ids, require
 from llr.control.ops.provider_input import Input, entry_of, read_input
 from llr.control.pasted import parse_endpoints, typed_models
 from llr.control.report import Fields, Outcome, Report, Section, refuse
+from llr.control.zones import system_zone
 from llr.providers.catalog import VENDORS, find_vendor
 
 
@@ -85,7 +86,7 @@ def _saved(done: Done) -> Provider | None:
     entry = find_provider(doc, done.facts["id"])
     if entry is not None:
         entry.pop("enabled", None)
-    config = parse_config(doc, done.call.env).config
+    config = parse_config(doc, done.call.env, zone=system_zone).config
     return next((one for one in config.providers if one.id == done.facts["id"]), None) if config is not None else None
 
 
