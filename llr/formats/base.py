@@ -42,7 +42,6 @@ class Encoded:
     body: dict[str, JSON]
     losses: tuple[Loss, ...] = ()
     tool_names: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
-    call_ids: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,6 @@ class Meta:
     upstream_model: str = ""
     key: bytes = b""
     tool_names: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
-    call_ids: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     codex: bool = False
     think_tags: bool = False
 

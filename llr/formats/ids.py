@@ -1,4 +1,4 @@
-"""Call ids that the target accepts and that do not repeat.
+"""Call ids that the other side accepts and that do not repeat, in requests and in answers.
 
 Law: the same history gives the same ids, and a longer history gives the same ids for its beginning, so that prompt
 caches hold.
@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from llr.base.names import FormatId
-from llr.base.records import dataclass
+from llr.base.records import dataclass, replace
+from llr.formats.base import Meta
+from llr.ir.parts import ToolCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ RULES: Mapping[FormatId, IdRule] = {
     FormatId.RESPONSES: IdRule(_PLAIN, 64),
     FormatId.GEMINI: IdRule(_ANY, 128),
 }
+# How ids made here begin, where it is not with "call_".
+_PREFIXES: Mapping[FormatId, str] = {FormatId.MESSAGES: "tool_"}
 # Mistral's chat endpoint takes exactly nine alphanumerics.
 NINE = IdRule(_ALNUM, 9, exact=9)
 
@@ -58,8 +62,10 @@ class CallIds:
 
     def __init__(self, rule: IdRule) -> None:
         self._rule = rule
-        self._latest: dict[str, str] = {}
-        self._sent: dict[str, str] = {}
+        self._sent: set[str] = set()
+        # The calls of one id that no result answered yet, and the turn they were made in.
+        self._waiting: dict[str, tuple[int, list[str]]] = {}
+        self._turn = 0
 
     def call(self, original: str) -> str:
         """Returns the id to send for a new call; an id used before in this history gets a number."""
@@ -68,14 +74,47 @@ class CallIds:
         while sent in self._sent:
             sent = legal_id(f"{original}_{again}", self._rule)
             again += 1
-        self._sent[sent] = original
-        self._latest[original] = sent
+        self._sent.add(sent)
+        turn, waiting = self._waiting.get(original, (self._turn, []))
+        self._waiting[original] = (self._turn, [*waiting, sent] if turn == self._turn else [sent])
         return sent
 
-    def result(self, original: str) -> str | None:
-        """Returns the id sent for the latest call of that name, None when there was none."""
-        return self._latest.get(original)
+    def turn(self) -> None:
+        """Ends the turn: a result that comes later answers later calls of its id, if there are any."""
+        self._turn += 1
 
-    def changed(self) -> dict[str, str]:
-        """Returns sent id -> the client's id, for those that differ."""
-        return {sent: original for sent, original in self._sent.items() if sent != original}
+    def result(self, original: str) -> str | None:
+        """Returns the id sent for the call a result answers, None when there was none.
+
+        Results of calls that share an id answer them in their order; one more than there are calls gets the last one's.
+        """
+        self._turn += 1
+        _, waiting = self._waiting.get(original, (0, []))
+        if len(waiting) > 1:
+            return waiting.pop(0)
+        return waiting[0] if waiting else None
+
+
+class FreshIds:
+    """Ids for the calls of one answer: the upstream's own where they are legal and new to the client.
+
+    Some servers give no ids, or the same ones in every answer; a client that knows an id takes its call for done.
+    """
+
+    __slots__ = ("_client", "_meta", "_taken")
+
+    def __init__(self, meta: Meta, client: FormatId) -> None:
+        self._meta = meta
+        self._client = client
+        self._taken: set[str] | None = None
+
+    def of(self, call: ToolCall) -> ToolCall:
+        """Returns the call with an id that neither the conversation nor this answer had before."""
+        if self._taken is None:
+            turns = self._meta.request.messages
+            self._taken = {part.id for turn in turns for part in turn.parts if isinstance(part, ToolCall)}
+        ident = legal_id(call.id, RULES[self._client]) if call.id else ""
+        while not ident or ident in self._taken:
+            ident = self._meta.ids.new(_PREFIXES.get(self._client, "call_"))
+        self._taken.add(ident)
+        return call if ident == call.id else replace(call, id=ident)

@@ -285,6 +285,8 @@ def _nine_ids(fault: Fault, body: Body, upstream: FormatId) -> Repair | None:
             message = {**message, "tool_calls": calls}
         elif table(message).get("role") == "tool":
             message = {**message, "tool_call_id": ids.result(text(message.get("tool_call_id"))) or "000000000"}
+        else:
+            ids.turn()
         messages.append(message)
     return Repair(NINE_IDS, {**body, "messages": messages})
 

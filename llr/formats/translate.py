@@ -17,6 +17,7 @@ from llr.formats.cache import CacheHints, apply_hints
 from llr.formats.count import estimate_parts, estimate_request
 from llr.formats.effort import header_effort
 from llr.formats.fields import filtered, include_losses, named, refuse_choices, refuse_modalities
+from llr.formats.ids import FreshIds
 from llr.formats.openai_responses.native import refused
 from llr.formats.pauses import PausingDecoder
 from llr.formats.restore import Restore, needed, restored
@@ -24,7 +25,7 @@ from llr.formats.shape import malformed
 from llr.formats.think_tags import ThinkTags, split_tags
 from llr.ir.events import Event, Failed, Finish, PartDelta, PartStart, Start, Usage, UsageSeen, merge_usage
 from llr.ir.loss import Loss, LossLevel
-from llr.ir.parts import Reasoning, Text
+from llr.ir.parts import Reasoning, Text, ToolCall
 from llr.ir.request import ChatRequest
 from llr.ir.response import ChatResponse, collect, replay
 from llr.wire.http import Headers
@@ -121,6 +122,9 @@ def encode_whole(answer: ChatResponse, client: Format, meta: Meta) -> dict[str, 
     if answer.usage is None:
         usage = Usage(fresh=estimate_request(meta.request), output=estimate_parts(answer.parts), estimated=True)
         answer = replace(answer, usage=usage)
+    fresh = FreshIds(meta, client.id)
+    parts = tuple(fresh.of(part) if isinstance(part, ToolCall) else part for part in answer.parts)
+    answer = replace(answer, parts=parts)
     return client.encode_response(restored(split_tags(answer) if meta.think_tags else answer, meta), meta)
 
 
@@ -144,9 +148,12 @@ def replay_body(body: Mapping[str, JSON], client: Format, upstream: Format, meta
 
 
 class _Writer:
-    """Events to the client's bytes: names restored, missing usage estimated. Remembers how far the answer got."""
+    """Events to the client's bytes: names restored, ids made new, missing usage estimated.
 
-    __slots__ = ("_chars", "_encoder", "_meta", "_stages", "committed", "complete", "fault", "usage")
+    Remembers how far the answer got.
+    """
+
+    __slots__ = ("_chars", "_encoder", "_fresh", "_meta", "_stages", "committed", "complete", "fault", "usage")
 
     def __init__(self, client: Format, meta: Meta) -> None:
         self._encoder = client.stream_encoder(meta)
@@ -154,6 +161,7 @@ class _Writer:
         if needed(meta):
             self._stages.append(Restore(meta))
         self._meta = meta
+        self._fresh = FreshIds(meta, client.id)
         self._chars = 0
         self.committed = False
         self.complete = False
@@ -167,7 +175,7 @@ class _Writer:
             if isinstance(event, PartDelta):
                 self._chars += len(event.text)
             else:
-                self._note(event, out)
+                event = self._noted(event, out)
             if not self._stages:
                 out += self._encoder.feed(event)
                 continue
@@ -178,11 +186,13 @@ class _Writer:
                 out += self._encoder.feed(each)
         return out if len(out) < 2 else [b"".join(out)]
 
-    def _note(self, event: Event, out: list[bytes]) -> None:
+    def _noted(self, event: Event, out: list[bytes]) -> Event:
         if isinstance(event, PartStart):
             self.committed = True
             if isinstance(event.part, Text | Reasoning):
                 self._chars += len(event.part.text)
+            elif isinstance(event.part, ToolCall):
+                return PartStart(event.index, self._fresh.of(event.part))
         elif isinstance(event, UsageSeen):
             self.usage = merge_usage(self.usage, event.usage)
         elif isinstance(event, Failed):
@@ -193,6 +203,7 @@ class _Writer:
                 fresh, output = estimate_request(self._meta.request), max(1, round(self._chars / _CHARS))
                 self.usage = Usage(fresh=fresh, output=output, estimated=True)
                 out += self._encoder.feed(UsageSeen(self.usage))
+        return event
 
     def end(self) -> list[bytes]:
         """Returns what the encoder still held."""

@@ -166,7 +166,7 @@ def outgoing(call: Call, candidate: Candidate, live: Live, deps: Deps) -> Sent:
         fault = translate.strict_fault(encoded.losses)
         if fault is not None:
             raise GatewayError(fault)
-    meta = replace(meta_of(call, candidate, deps), tool_names=encoded.tool_names, call_ids=encoded.call_ids)
+    meta = replace(meta_of(call, candidate, deps), tool_names=encoded.tool_names)
     if _is_kept(call, candidate, live):
         meta = replace(meta, request=as_kept(meta.request))
     endpoint = endpoint_of(candidate.wire, stream=stream)

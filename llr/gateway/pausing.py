@@ -57,7 +57,7 @@ def joined(first: Mapping[str, JSON], second: Mapping[str, JSON]) -> dict[str, J
 
 def content_of(events: Sequence[Event], meta: Meta) -> list[JSON]:
     """Returns what a stream said, as the provider's own content blocks."""
-    own = replace(meta, model=meta.upstream_model, tool_names={}, call_ids={})
+    own = replace(meta, model=meta.upstream_model, tool_names={})
     return reading.rows(
         FORMATS[FormatId.MESSAGES].encode_response(collect([*events, Finish(Stop.PAUSE)]), own).get("content")
     )

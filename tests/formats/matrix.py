@@ -87,7 +87,7 @@ def asked(request: ChatRequest, client: FormatId) -> dict[str, Any]:
 def _losses(encoded: Encoded) -> Iterator[str]:
     for loss in encoded.losses:
         yield f"loss {loss.level.value} {loss.path}: {loss.what} ({loss.why})"
-    for sent, original in {**encoded.tool_names, **encoded.call_ids}.items():
+    for sent, original in encoded.tool_names.items():
         yield f"name {sent} <- {original!r}"
 
 
@@ -110,9 +110,9 @@ class Cell:
         """Returns the way back to the client."""
         decoded = translate.decode(self.body, self.client, keys=(KEY,))
         try:
-            names, ids = self.encoded().tool_names, self.encoded().call_ids
+            names = self.encoded().tool_names
         except GatewayError:
-            names, ids = {}, {}
+            names = {}
         return Meta(
             "alias",
             decoded,
@@ -123,7 +123,6 @@ class Cell:
             self.target.model,
             KEY,
             names,
-            ids,
         )
 
     def upstream_meta(self) -> Meta:

@@ -74,7 +74,7 @@ def searching(client: FormatId, calls: list[dict[str, Any]]) -> tuple[Any, list[
     return made, [event for _, event in sse(stream)]
 
 
-SEARCH = {"id": "t:1", "type": "function", "function": {"name": "web_search", "arguments": '{"query":"q"}'}}
+SEARCH = {"id": "t-1", "type": "function", "function": {"name": "web_search", "arguments": '{"query":"q"}'}}
 CALL = {"id": "t2", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 
 

@@ -53,7 +53,6 @@ def way(client: FormatId, upstream: FormatId, body: dict[str, Any], encoded: Enc
         issuer=ISSUERS[upstream],
         upstream_model=TARGETS[upstream].model,
         tool_names=encoded.tool_names,
-        call_ids=encoded.call_ids,
     )
 
 

@@ -496,10 +496,10 @@ def test_peers_40_calls_come_back_as_the_items_their_tools_have(
         PartEnd(0),
         Finish(Stop.TOOL),
     ]
-    changes: dict[str, Any] = {"tool_names": {"fs__read": "fs\x1fread"}, "call_ids": {"c_1": "c:1"}}
+    changes: dict[str, Any] = {"tool_names": {"fs__read": "fs\x1fread"}}
     final = check_stream(encoded(call, body=TOOLS, **changes))[-1]["response"]
     (item,) = final["output"]
-    assert item["call_id"] == "c:1"
+    assert item["call_id"] == "c_1"
     assert expected.items() <= item.items()
     whole = FORMAT.encode_response(collect(call), meta(TOOLS, **changes))
     assert whole["output"] == final["output"]

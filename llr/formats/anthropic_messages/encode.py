@@ -94,7 +94,7 @@ def encode_request(request: ChatRequest, target: Target) -> Encoded:
     names = work.names.changed()
     if work.json_tool:
         names[JSON_TOOL] = AS_TEXT
-    return Encoded(body, tuple(work.losses), names, conversation.ids.changed())
+    return Encoded(body, tuple(work.losses), names)
 
 
 def _refuse(request: ChatRequest) -> None:

@@ -82,7 +82,7 @@ def _encoded(part: Part, meta: Meta) -> list[dict[str, Any]]:
         case Reasoning():
             return _reasoning(part, meta)
         case ToolCall():
-            call_id = legal_id(part.id or meta.ids.new("tool_"), RULES[MESSAGES])
+            call_id = legal_id(part.id, RULES[MESSAGES])
             name = part.name or "tool"
             call = blocks.call_block(call_id, name, wrapped(part.arguments, part.kind), part.extras)
             kept = call_seal_block(call_id, part.seal, meta) if part.seal is not None else None

@@ -103,7 +103,7 @@ class StreamEncoder:
         match part:
             case ToolCall():
                 self._called = True
-                self._call_id = legal_id(part.id or self._meta.ids.new("tool_"), RULES[MESSAGES])
+                self._call_id = legal_id(part.id, RULES[MESSAGES])
                 if part.seal is not None:
                     out += self._whole(call_seal_block(self._call_id, part.seal, self._meta))
                 name = part.name or "tool"

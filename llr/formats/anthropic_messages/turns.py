@@ -75,6 +75,8 @@ class Conversation:
 
     def add(self, message: Message) -> None:
         """Adds one message: to the open turn when it has the same role, else as a new one."""
+        if message.role is not Role.ASSISTANT:
+            self.ids.turn()
         said, speaker = bare_text(message, MESSAGES), _SPEAKERS.get(message.role)
         if said and speaker is not None:
             if not said.isspace():

@@ -66,6 +66,8 @@ class Conversation:
 
     def add(self, message: Message) -> None:
         """Adds one message."""
+        if message.role is not Role.ASSISTANT:
+            self.ids.turn()
         bare, speaker = reading.bare_text(message, OWN), _SPEAKERS.get(message.role)
         if bare and speaker is not None:
             self._turn(speaker, message).parts.append({"text": bare})

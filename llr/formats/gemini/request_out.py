@@ -78,7 +78,7 @@ class _Writer:
         contents = conversation.finish()
         out["contents"] = notes.get("~contents", contents)
         self._lost()
-        return Encoded(out, tuple(self.losses), names.changed(), ids.changed())
+        return Encoded(out, tuple(self.losses), names.changed())
 
     def _system(self) -> JSON:
         request, notes = self.request, reading.bag(self.request.extras, OWN)

@@ -104,10 +104,9 @@ class Answer:
             return None
         meta = self.meta
         name = split(meta.tool_names.get(part.name, part.name))[1]
-        ident = meta.call_ids.get(part.id, part.id) or meta.ids.new("call_")
         seal = with_thoughts(part, self.hidden, OWN, meta) if self.hidden else part.seal
         self.hidden, self._told = [], False
-        return parts_out.call(name, args, ident, signature(seal, meta) if seal is not None else "")
+        return parts_out.call(name, args, part.id, signature(seal, meta) if seal is not None else "")
 
     def piece(self, part: Part) -> JSON:
         """Returns a part that comes in one piece, None when this format has no form of it."""

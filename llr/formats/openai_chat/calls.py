@@ -59,13 +59,14 @@ class Calls:
         function = table(custom if isinstance(custom, dict) else entry.get("function"))
         call_id, name = text(entry.get("id")), text(function.get("name"))
         call = self._by_index.get(index)
-        if call is None or _is_new(call, call_id, name):
+        piece = arguments_text(function.get("input" if custom else "arguments"))
+        if call is None or _is_new(call, call_id, name, piece):
             call = _Call(f"call{len(self._all)}", kind=ToolKind.CUSTOM if custom else ToolKind.FUNCTION)
             self._by_index[index] = self._all[call.key] = call
         call.id = call.id or call_id
         call.name = call.name or name
         call.seal = call.seal or call_seal(entry)
-        piece = _fresh(call.seen, arguments_text(function.get("input" if custom else "arguments")))
+        piece = _fresh(call.seen, piece)
         call.seen += piece
         if call.opened:
             if piece:
@@ -110,10 +111,13 @@ class Calls:
             self._parts.close(call.key, out, call.late_seal())
 
 
-def _is_new(call: _Call, call_id: str, name: str) -> bool:
+def _is_new(call: _Call, call_id: str, name: str, piece: str) -> bool:
     """Returns whether an entry with a known index is another call after all."""
     if call_id and call.id:
-        return call_id != call.id
+        if call_id != call.id:
+            return True
+        # Servers that give every call the same id: it is another one when nothing could be added to the first.
+        return bool(name) and (name != call.name or not call.seen.startswith(piece)) and call.whole()
     if name and call.name and not call_id:
         return name != call.name or call.whole()
     return False

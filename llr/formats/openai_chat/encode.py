@@ -73,7 +73,7 @@ def encode_request(request: ChatRequest, target: Target) -> Encoded:
     body["messages"] = conversation.finish()
     _check_prefill(work, body["messages"])
     work.losses += luggage_losses(request.extras, CHAT)
-    return Encoded(body, tuple(work.losses), work.names.changed(), conversation.ids.changed())
+    return Encoded(body, tuple(work.losses), work.names.changed())
 
 
 def _limits(work: Work, body: dict[str, Any]) -> None:

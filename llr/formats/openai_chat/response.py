@@ -233,7 +233,7 @@ def reasoning_block(part: Reasoning, seal: Seal | None, said: str, meta: Meta) -
 
 def encode_call(part: ToolCall, meta: Meta, seal: Seal | None) -> dict[str, Any]:
     """Returns a tool call of an answer."""
-    call_id = legal_id(part.id or meta.ids.new("call_"), RULES[CHAT])
+    call_id = legal_id(part.id, RULES[CHAT])
     call: dict[str, Any]
     if part.kind is ToolKind.CUSTOM:
         call = {"id": call_id, "type": "custom", "custom": {"name": part.name or "tool", "input": part.arguments}}

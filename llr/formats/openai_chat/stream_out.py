@@ -82,7 +82,7 @@ class StreamEncoder(ChunkEncoder):
     def _call(self, part: ToolCall) -> bytes:
         self._calls += 1
         self._arguments = False
-        call_id = legal_id(part.id or self._meta.ids.new("call_"), RULES[CHAT])
+        call_id = legal_id(part.id, RULES[CHAT])
         name = part.name or "tool"
         place = self._open + b'"tool_calls":[{"index":%d,' % self._calls
         if part.kind is ToolKind.CUSTOM:

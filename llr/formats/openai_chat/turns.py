@@ -110,6 +110,7 @@ class Conversation:
 
     def _settle(self) -> None:
         """Answers calls that got no result, and shows what their tool messages could not hold."""
+        self.ids.turn()
         for call in self._open:
             self._lose("messages", "tool result", "a call without its result got a placeholder", LossLevel.SILENT)
             self._tool_message(call, {"content": NO_RESPONSE})

@@ -83,6 +83,8 @@ class ItemWriter:
 
     def turn(self, message: Message) -> None:
         """Adds the items of one turn."""
+        if message.role is not Role.ASSISTANT:
+            self.ids.turn()
         if said := reading.bare_text(message, OWN):
             if message.role is Role.USER:
                 content: JSON = [{"type": "input_text", "text": said}]
@@ -181,8 +183,8 @@ class ItemWriter:
 
     def _result(self, part: ToolResult) -> None:
         notes = reading.bag(part.extras, OWN)
-        sent = next((each for each, (call, _) in self._open.items() if call.id == part.call_id), None)
-        if sent is not None:
+        sent = self.ids.result(part.call_id)
+        if sent is not None and sent in self._open:
             call, _ = self._open.pop(sent)
             self.items.append(self._output(replace(part, kind=call.kind) if not notes else part, sent))
             return

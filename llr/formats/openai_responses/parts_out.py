@@ -288,7 +288,7 @@ def _call(output: Output, call: ToolCall) -> tuple[Writer, bytes]:
     before = output.close_message()
     output.calls = True
     kind, space, name = output.kind(call)
-    call_id = output.meta.call_ids.get(call.id, call.id) or output.meta.ids.new("call_")
+    call_id = call.id
     item_type, prefix = _PREFIXES[kind]
     if call.seal is not None:
         before += _kept(output, call_id, call.seal)

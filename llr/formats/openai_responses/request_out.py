@@ -105,7 +105,7 @@ class _Writer:
         else:
             out["input"] = ""
         self.losses += writer.losses
-        return Encoded(out, tuple(self.losses), names.changed(), ids.changed())
+        return Encoded(out, tuple(self.losses), names.changed())
 
     def _items(self, names: ToolNames, ids: CallIds) -> ItemWriter:
         linked = bool(self.request.previous_response_id) or "conversation" in reading.bag(self.request.extras, OWN)
