@@ -28,7 +28,7 @@ COLUMNS = {
     "Share": "share",
     "Weight": "weight",
     "Limits": "limits",
-    "Window": "fit",
+    "Context": "fit",
     "Wire": "wire",
     "Skipped": "skipped",
     "Lost": "losses",
@@ -81,10 +81,19 @@ def _resets(value: JSON) -> str:
     return f", anew {stamp(value / 1000)[:16]}Z" if isinstance(value, int) else ""
 
 
+def _health(row: Mapping[str, JSON]) -> str:
+    """Returns `cooldown: rate_limited until 2026-01-02T03:04:05.678Z`, as far as there is more to say."""
+    why, until = _text(row.get("coolingFor")), row.get("until")
+    text = f"{_text(row.get('condition'))}{f': {why}' if why else ''}"
+    return f"{text} until {stamp(until / 1000)}" if isinstance(until, int) else text
+
+
 def _cell(row: Mapping[str, JSON], name: str) -> str:
     value = row.get(name)
     if name == "limits":
         return _limits(value)
+    if name == "condition":
+        return _health(row)
     return f"{value:g}" if isinstance(value, float) else _text(value)
 
 
@@ -103,6 +112,7 @@ def run(args: Namespace, context: Context) -> Outcome:
     asked: dict[str, JSON] = {"model": args.model, "format": args.format, "body": body}
     question: JSON = {key: value for key, value in asked.items() if value is not None}
     found = ask("POST", "/explain", question, context, args.config)
-    rows = tuple((_title(name), _text(value)) for name, value in found.items() if name != "candidates")
+    told = {**found, "recoversAt": stamp(at / 1000) if isinstance(at := found.get("recoversAt"), int) else None}
+    rows = tuple((_title(name), _text(value)) for name, value in told.items() if name != "candidates")
     report = Report("Route Explanation", (Fields("Overview", rows), _candidates(found)))
     return Outcome(report=report, data=found)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from llr.daemon.log import Log
 from llr.gateway.observe import Attempted, Finished, Observer, Record, Started
-from llr.routing.outcome import Commit
+from llr.routing.outcome import Commit, RetrySame
 
 # Messages may quote an upstream's error; more than this says nothing new.
 MAX_TEXT = 300
@@ -59,10 +59,16 @@ def _attempted(log: Log, record: Attempted) -> None:
         status=record.outcome.status,
         phase=str(record.outcome.phase),
         category=str(record.verdict.category),
-        then=type(record.verdict).__name__,
+        then=_then(record),
         next=record.next_ref or None,
         message=record.message[:MAX_TEXT] or None,
     )
+
+
+def _then(record: Attempted) -> str:
+    if isinstance(record.verdict, RetrySame):
+        return "same-again"
+    return "next" if record.next_ref else "give-up"
 
 
 def _finished(log: Log, record: Finished) -> None:

@@ -115,8 +115,14 @@ def explain(route: Route, state: Snapshot, *, now: float, need: Need = NO_NEED, 
         route.skipped,
         state.cursors.get(route.key, 0),
         sticky,
-        chosen.recovers_at,
+        chosen.recovers_at or _free_at(tried, entries),
     )
+
+
+def _free_at(tried: Sequence[Candidate], entries: Mapping[str, Entry]) -> float | None:
+    """Returns when the first limit ends that keeps everybody from being tried, None when someone is or none ends."""
+    ends = [entry.until_at for entry in entries.values()] if not tried else []
+    return min(ends, default=None) or None
 
 
 def _shares(

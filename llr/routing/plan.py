@@ -4,7 +4,8 @@ Law: pure. What depends on the route alone is worked out once and kept on it (`l
 candidate needs no reading at all, its reservation decides.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence, Set
 from types import MappingProxyType
 
 from llr.base.errors import ErrorKind, Fault
@@ -250,6 +251,18 @@ def required_tokens(body_bytes: int, max_output_tokens: int | None) -> int:
     return read + written + (max(256, -(-read // 10)) if read else 0)
 
 
+def _remedy(reasons: Set[str], retry_after_s: float | None) -> str:
+    """Returns what the person in front of the client can do, to be added to the message; "" when nothing is known."""
+    told = []
+    if QUOTA in reasons:
+        told.append("A rate limit of the gateway's own config is used up; `llr cooldowns` shows the counts.")
+    if CONCURRENCY in reasons:
+        told.append("As many requests are under way as maxConcurrency allows.")
+    if retry_after_s is not None:
+        told.append(f"Try again in {math.ceil(retry_after_s)} s.")
+    return "".join(f". {text[:-1]}" for text in told)
+
+
 def nothing_to_try(route: Route, skipped: Sequence[Skip], *, now: float) -> Fault:
     """Returns the failure of a request for which no candidate could be tried, with the earliest sensible retry."""
     text = f"no eligible providers remain for route '{route.ref}'"
@@ -262,6 +275,7 @@ def nothing_to_try(route: Route, skipped: Sequence[Skip], *, now: float) -> Faul
     waits = [skip.until_at - now for skip in skipped if skip.until_at > now]
     # What another request holds may be free at any moment.
     retry_after_s = min(waits) if waits else (1.0 if reasons & {CONCURRENCY, PROBING} else None)
+    message += _remedy(reasons, retry_after_s)
     if reasons and reasons <= {QUOTA, CONCURRENCY}:
         return Fault(ErrorKind.RATE_LIMITED, message, retry_after_s=retry_after_s)
     return Fault(ErrorKind.NO_CANDIDATE, message, retry_after_s=retry_after_s)

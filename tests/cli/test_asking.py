@@ -1,6 +1,7 @@
 """Commands that ask the running gateway about its routing."""
 
 import json
+import re
 
 from tests.cli.life import Life
 
@@ -31,6 +32,17 @@ def test_explain_names_the_candidates_in_order(life: Life) -> None:
     body = life.home / "request.json"
     body.write_text(json.dumps({"model": "demo/ok", "messages": [{"role": "user", "content": "Hello"}]}))
     assert life.json("explain", f"--body={body}", "--format=claude")["data"]["requested"] == "demo/ok"
+
+
+def test_explain_says_why_a_candidate_rests_and_until_when(life: Life) -> None:
+    gateway = life.start("--demo")
+    assert gateway.ask("demo")[0] == 200
+    shown = life.run("explain", "--model=demo").stdout
+    assert re.search(r"cooldown: rate_limited until \d{4}-\d\d-\d\dT", shown)
+    assert gateway.ask("demo/rate-limited")[0] == 429
+    lines = [gateway.wait_for("attempt-failed") for _ in range(6)]
+    for words in ("then=same-again next=-", "then=next next=demo/rate-limited", "then=give-up next=-"):
+        assert any(f" {words} " in line for line in lines)
 
 
 def test_explain_says_what_is_wrong(sourced: Life) -> None:

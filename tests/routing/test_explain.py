@@ -74,9 +74,9 @@ def test_a_single_candidate_shows_its_record_and_limits() -> None:
     # The only candidate is tried even while it cools, but not past its limit.
     assert [(row.position, row.condition) for row in got.choices] == [(1, "cooldown")]
     store.commit(reserve(found, found.tryable[0], holder="r", now=NOW).ops, now=NOW)
-    assert [(row.position, row.skipped) for row in told(found, store).choices] == [
-        (None, ("cooldown", "quota-exhausted"))
-    ]
+    got = told(found, store)
+    assert [(row.position, row.skipped) for row in got.choices] == [(None, ("cooldown", "quota-exhausted"))]
+    assert got.recovers_at == max(NOW + 60, got.choices[0].limits[0].resets_at)
 
 
 def test_json_has_stable_keys() -> None:

@@ -249,6 +249,7 @@ def test_nothing_left_says_when() -> None:
     assert (fault.kind, fault.http_status, fault.retry_after_s) == (ErrorKind.RATE_LIMITED, 429, 23.0)
     assert "no eligible providers remain for route 'a'" in fault.message
     assert "p/m1: quota-exhausted" in fault.message
+    assert fault.message.endswith("is used up; `llr cooldowns` shows the counts. Try again in 23 s")
 
 
 def test_full_slots_are_skipped_and_worded() -> None:
