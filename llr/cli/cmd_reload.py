@@ -40,5 +40,6 @@ def run(_args: Namespace, context: Context) -> Outcome:
     message = str(error.get("message")) if isinstance(error, dict) else "The config was refused; the old one stays."
     text = "\n".join([message, *(f"- {line}" for line in listed)])
     if reply.status == 422:
-        return Outcome(INVALID, data=body, problem=Problem("config-refused", text))
+        fix = "The gateway goes on with the config it has. Mend the file, or `llr config undo`."
+        return Outcome(INVALID, data=body, problem=Problem("config-refused", text, fix))
     return Outcome(FAILED, data=body, problem=Problem("reload-failed", text))

@@ -74,7 +74,7 @@ def _running(running: instance.Instance, context: Context) -> Outcome:
     )
     processes = Table(
         "Processes",
-        ("Process ID", "Version", "Connections", "Requests"),
+        ("Process ID", "Version", "Open Connections", "Open Requests"),
         tuple(
             tuple(str(row.get(name, "")) for name in ("pid", "version", "connections", "requests"))
             for row in _listed(facts, "processes")

@@ -143,7 +143,8 @@ def _wanted(args: Namespace, version: str) -> bool:
 
 
 def _facts(latest: str | None) -> dict[str, JSON]:
-    available = latest is not None and newer(latest, __version__)
+    # An empty version is that of a file nobody ran yet.
+    available = newer(latest, __version__) if latest else None
     return {"currentVersion": __version__, "latestVersion": latest, "updateAvailable": available}
 
 
@@ -153,7 +154,7 @@ def _looked(args: Namespace, release: Release) -> Outcome:
     rows = (
         ("Current Version", __version__),
         ("Latest Version", release.version or "(known once the file is run)"),
-        ("Update Available", yes(available)),
+        ("Update Available", yes(available) if release.version else "(known once the file is run)"),
         ("Source", release.source),
     )
     code = NEWER_EXISTS if available and args.exit_code else 0
