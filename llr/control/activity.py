@@ -48,10 +48,14 @@ def summary(outcome: Outcome, verdict: Verdict) -> str:
 
 def said(text: str, secrets_known: tuple[str, ...] = ()) -> str:
     """Returns " Provider said: …" on one line, cut and without secrets; "" for an empty text."""
+    return _quoted("Provider said", text, secrets_known)
+
+
+def _quoted(who: str, text: str, secrets_known: tuple[str, ...]) -> str:
     text = " ".join(scrub(text, secrets_known).split())
     if not text:
         return ""
-    return f" Provider said: {text if len(text) <= MAX_SAID else text[: MAX_SAID - 1] + '…'}"
+    return f" {who}: {text if len(text) <= MAX_SAID else text[: MAX_SAID - 1] + '…'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ class Activity:
             record.ref,
             _label(record.model, record.route),
             summary(outcome, record.verdict),
-            said(record.message, self.secrets) if told else "",
+            _quoted("Provider said" if told else "Reason", record.message, self.secrets),
             isinstance(record.verdict, GiveUp),
         )
         while len(self._open) > _MAX_OPEN:
@@ -127,7 +131,8 @@ class Activity:
         if record.ref:
             # A stream that broke after its beginning was shown: nobody else can go on with it.
             label = _label(record.model, record.route)
-            failed = Failed(record.ref, label, "request failed", said(record.message, self.secrets), stopped=True)
+            why = _quoted("Reason", record.message, self.secrets)
+            failed = Failed(record.ref, label, "request failed", why, stopped=True)
         if failed is None:
             return
         end = "Fallback stopped for this error." if failed.stopped else "No more fallbacks are available."

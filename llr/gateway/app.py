@@ -226,7 +226,9 @@ def _json(body: JSON, request_id: str = "", client: FormatId | None = None) -> R
 def _no_route(request: Request, path: str) -> Fault:
     methods = allowed(path)
     if not methods:
-        return Fault(ErrorKind.NOT_FOUND, "Not found")
+        # The usual reason is a base URL with a part too many, such as /v1 twice.
+        text = f"Not found: {path[:100]} is no path of this gateway; look at the client's base URL"
+        return Fault(ErrorKind.NOT_FOUND, text)
     if request.method == "GET" and b"upgrade" in request.headers and path.endswith("/responses"):
         # Codex goes on with plain HTTP at once when it reads this status.
         return Fault(ErrorKind.METHOD_NOT_ALLOWED, "WebSocket is not offered; use POST", status=426)

@@ -112,7 +112,8 @@ async def test_failure_of_all_ends_with_one_error() -> None:
         ("warn", "fallback-triggered"),
         ("error", "request-failed"),
     ]
-    assert told[0].detail == "a/m failed (network error). Trying b/m next."
+    assert told[0].detail.startswith("a/m failed (network error). Trying b/m next. Reason: ")
+    assert "Provider said" not in told[0].detail
     assert told[2].detail.startswith("c/m failed (status 500 · temporary error). No more fallbacks are available.")
 
 
@@ -136,6 +137,9 @@ async def test_a_stream_that_breaks_after_its_beginning_is_told() -> None:
     assert [(entry.kind, entry.detail.partition(". ")[0]) for entry in told] == [
         ("request-failed", "a/m failed (request failed)")
     ]
+    # The provider said nothing: what broke off is told as our own finding.
+    assert "Provider said" not in told[0].detail
+    assert " Reason: " in told[0].detail
 
 
 async def test_it_can_be_switched_off_and_on() -> None:
