@@ -142,7 +142,8 @@ def _lock(path: str) -> Lock:
         raise refuse(
             "already-running",
             f"Another LLM Router instance is already running{where}. Stop it before starting a new one.",
-            "`llr stop` stops it, `llr status` shows it.",
+            "`llr stop` stops it, `llr status` shows it. A second one beside it needs a --port, a --log-file and a"
+            " file for LLM_ROUTER_RUNTIME_STATE_PATH of its own.",
             exit_code=FAILED,
         )
     return lock

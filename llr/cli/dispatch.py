@@ -84,7 +84,10 @@ def os_problem(exc: OSError) -> Problem:
         import shlex
 
         shown = shlex.quote(os.path.dirname(path) or ".") if path else "."
-        fix = f"Look at who owns it and its folder: `ls -la {shown}`. --config and HOME may name another place."
+        fix = (
+            f"Look at who owns it and its folder: `ls -la {shown}`. Another place is named by --config, --log-file,"
+            " LLM_ROUTER_RUNTIME_STATE_PATH or HOME."
+        )
     elif exc.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         fix = "Make room on the disk; the file is as it was before."
     elif exc.errno == errno.EBUSY:

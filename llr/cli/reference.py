@@ -73,22 +73,24 @@ def _commands() -> Topic:
 
 
 def _flags() -> Topic:
-    used: dict[str, list[str]] = {}
-    params: dict[str, Param] = {}
+    # One flag may mean something else to another command; what is told alike is told once.
+    told: dict[tuple[str, str], tuple[Param, list[str]]] = {}
+
+    def add(param: Param, user: str) -> None:
+        if not param.positional:
+            told.setdefault((param.name, _flag(param)), (param, []))[1].append(user)
+
     for name, command in COMMANDS.items():
         for param in () if command.hidden else _shown(params_of(name)):
-            used.setdefault(param.name, []).append(name)
-            params.setdefault(param.name, param)
+            add(param, name)
     for row in OPERATIONS.values():
         for param in _shown(row.flags):
-            used.setdefault(param.name, []).append(f"config {row.name}")
-            params.setdefault(param.name, param)
+            add(param, f"config {row.name}")
     for param in GLOBAL_PARAMS:
-        used[param.name] = ["every command"]
-        params[param.name] = param
-    named = sorted(name for name, param in params.items() if not param.positional)
-    lines = [f"{_flag(params[name])} [{', '.join(used[name])}]" for name in named]
-    data: list[JSON] = [{"flag": name, "of": list(used[name]), "summary": params[name].summary} for name in named]
+        add(param, "every command")
+    rows = sorted(told.items(), key=lambda item: item[0][0])
+    lines = [f"{line} [{', '.join(users)}]" for (_, line), (_, users) in rows]
+    data: list[JSON] = [{"flag": name, "of": [*users], "summary": param.summary} for (name, _), (param, users) in rows]
     return lines, data
 
 

@@ -185,3 +185,16 @@ def test_a_flag_of_one_name_takes_a_value_everywhere_or_nowhere() -> None:
             for name in (param.name, *param.aliases):
                 kinds.setdefault(name, set()).add(param.kind is Kind.BOOL)
     assert [name for name, found in kinds.items() if len(found) > 1] == []
+
+
+def test_a_flag_is_told_as_each_command_means_it() -> None:
+    _, data = TOPICS["flags"][1]()
+    rows = [row for row in data if isinstance(row, dict)] if isinstance(data, list) else []
+    told = {(row["flag"], user): row["summary"] for row in rows if isinstance(row["of"], list) for user in row["of"]}
+    for name, command in COMMANDS.items():
+        for param in () if command.hidden else params_of(name):
+            if not (param.positional or param.hidden):
+                assert told[param.name, name] == param.summary
+    for row in OPERATIONS.values():
+        for param in row.flags:
+            assert param.hidden or told[param.name, f"config {row.name}"] == param.summary
