@@ -46,18 +46,22 @@ def read(call: Call) -> Loaded:
 
 def whole(loaded: Loaded) -> tuple[tuple[Section, ...], dict[str, JSON]]:
     """Returns the sections of the report and the same as JSON."""
+    # Most operations on the file need no catalogue.
+    from llr.control.catalogue import with_windows
+
     config = loaded.parsed.config
     assert config is not None
     off = _disabled(config)
+    known = with_windows(config, loaded.path)[0].providers
     sections = (
         _overview(loaded, config),
         *amp_sections(config),
         _providers(config),
-        *(section for provider in config.providers for section in provider_sections(provider)),
+        *(section for pair in zip(config.providers, known, strict=True) for section in provider_sections(*pair)),
         _aliases(config),
         *((Items("Disabled", off),) if off else ()),
     )
-    return sections, {**_data(loaded, config), "disabled": list(off)}
+    return sections, {**_data(loaded, config, known), "disabled": list(off)}
 
 
 def _disabled(config: Config) -> tuple[str, ...]:
@@ -130,8 +134,8 @@ def _providers(config: Config) -> Section:
     return Table("Providers", columns, rows, "No providers configured.")
 
 
-def provider_sections(provider: Provider) -> tuple[Section, ...]:
-    """Returns what the report says of one provider."""
+def provider_sections(provider: Provider, known: Provider) -> tuple[Section, ...]:
+    """Returns what the report says of one provider; `known` is the same with what the catalogue adds."""
     details = [
         ("Provider ID", provider.id),
         ("Provider Name", provider.name),
@@ -145,15 +149,16 @@ def provider_sections(provider: Provider) -> tuple[Section, ...]:
     return (
         Fields(f"Provider: {provider.name}\nProvider Details", tuple(details)),
         endpoints(provider),
-        models(provider),
+        models(provider, known),
         buckets(provider),
     )
 
 
-def models(provider: Provider) -> Section:
-    """Returns the table of a provider's models."""
+def models(provider: Provider, known: Provider | None = None) -> Section:
+    """Returns the table of a provider's models; `known` is the same provider with what the catalogue adds."""
     columns = ("Model", "Context Window", "Request Format(s)", "Silent Fallbacks")
-    rows = tuple(_model(provider, model) for model in provider.models)
+    pairs = zip(provider.models, (known or provider).models, strict=True)
+    rows = tuple(_model(provider, *pair) for pair in pairs)
     return Table("Models", columns, rows, "No models configured.")
 
 
@@ -186,8 +191,10 @@ def endpoints(provider: Provider) -> Section:
     return Table("Endpoint Mapping", ("Endpoint Type", "URL"), tuple(seen.values()), managed)
 
 
-def _model(provider: Provider, model: Model) -> tuple[str, ...]:
-    context = "Unknown" if model.context_window is None else f"{model.context_window:,}"
+def _model(provider: Provider, model: Model, known: Model) -> tuple[str, ...]:
+    context = "Unknown" if known.context_window is None else f"{known.context_window:,}"
+    if known.context_window != model.context_window:
+        context += " (catalogue)"
     fallbacks = ", ".join(model.fallback_models) or "None"
     return model.id, context, formats(model.formats or provider.formats), fallbacks
 
@@ -212,7 +219,7 @@ def _aliases(config: Config) -> Section:
     return Table("Model Aliases", columns, rows, "No model aliases configured.")
 
 
-def _data(loaded: Loaded, config: Config) -> dict[str, JSON]:
+def _data(loaded: Loaded, config: Config, known: tuple[Provider, ...]) -> dict[str, JSON]:
     providers: list[JSON] = [provider_data(provider) for provider in config.providers]
     aliases: list[JSON] = [
         {
@@ -233,6 +240,12 @@ def _data(loaded: Loaded, config: Config) -> dict[str, JSON]:
         "providers": providers,
         "modelAliases": aliases,
         "amp": amp_data(config),
+        "catalogueContextWindows": {
+            f"{provider.id}/{model.id}": model.context_window
+            for provider, filled in zip(config.providers, known, strict=True)
+            for before, model in zip(provider.models, filled.models, strict=True)
+            if model.context_window != before.context_window
+        },
     }
 
 

@@ -119,3 +119,23 @@ def test_endpoints_of_every_format_are_named_by_their_family(desk: Desk) -> None
         ("Claude Endpoint", "claude"),
         ("Gemini Endpoint", "gemini"),
     ]
+
+
+def test_context_windows_that_only_the_catalogue_knows_are_marked(desk: Desk) -> None:
+    found = doc()
+    found["providers"][0]["models"] = [{"id": "gpt-4o"}, {"id": "big", "contextWindow": 5}, {"id": "house-1"}]
+    desk.put(found)
+    _, out, _ = desk.run("list")
+    for row in ("| gpt-4o  | 128,000 (catalogue) |", "| big     | 5  ", "| house-1 | Unknown  "):
+        assert row in out
+    data = desk.json("list")["data"]
+    assert data["catalogueContextWindows"] == {"acme/gpt-4o": 128000}
+    assert [model["contextWindow"] for model in data["providers"][0]["models"]] == [None, 5, None]
+
+
+def test_a_server_with_windows_of_its_own_is_not_looked_up(desk: Desk) -> None:
+    found = doc()
+    found["providers"][0] |= {"baseUrl": "http://127.0.0.1:9", "models": ["gpt-4o"]}
+    desk.put(found)
+    _, out, _ = desk.run("list")
+    assert "| gpt-4o | Unknown " in out
