@@ -1,5 +1,7 @@
 """Signed thoughts of a Chat upstream: clients of other formats keep them in one shape, and who wrote them gets them."""
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,9 +10,9 @@ from llr.base.names import FormatId
 from llr.formats import carrier, translate
 from llr.formats.base import Target
 from llr.formats.table import FORMATS
-from llr.ir.parts import Seal
+from llr.ir.parts import Reasoning, Seal
 
-from .samples import KEY, A, C, meta
+from .samples import KEY, A, C, G, R, meta
 
 TARGET = Target("real", issuer="prov")
 BLOCK = {"type": "thinking", "thinking": "Hm.", "signature": "sig"}
@@ -68,3 +70,80 @@ def test_another_upstream_does_not_get_it() -> None:
 def test_a_chat_client_gets_the_block_as_it_came() -> None:
     answer: Any = translate.response(WHOLE, FORMATS[C], FORMATS[C], meta(C))
     assert answer["choices"][0]["message"]["thinking_blocks"] == [BLOCK]
+
+
+# -- several thoughts, hidden ones among them -------------------------------------------------------------------------
+
+HIDDEN = {"type": "redacted_thinking", "data": "opaque"}
+SECOND = {"type": "thinking", "thinking": "So.", "signature": "sig2"}
+BLOCKS = [BLOCK, HIDDEN, SECOND]
+SEVERAL: dict[str, Any] = {
+    "id": "x",
+    "choices": [{**CHOICE, "message": {"thinking_blocks": BLOCKS, "tool_calls": [CALL]}}],
+}
+_PIECES: list[dict[str, Any]] = [
+    {"thinking_blocks": [{"type": "thinking", "thinking": "H", "signature": ""}], "reasoning_content": "H"},
+    {"thinking_blocks": [{"type": "thinking", "thinking": "m.", "signature": ""}], "reasoning_content": "m."},
+    {"thinking_blocks": [{"type": "thinking", "thinking": "", "signature": "sig"}], "reasoning_content": ""},
+    {"thinking_blocks": [HIDDEN]},
+    {"thinking_blocks": [SECOND]},
+    {"tool_calls": [{"index": 0, **CALL}]},
+]
+
+
+def streamed_several() -> bytes:
+    """Returns the same answer as a stream."""
+    chunks: list[Any] = [{"choices": [{"index": 0, "delta": delta}]} for delta in _PIECES]
+    chunks.append({"choices": [{"delta": {}, **CHOICE}]})
+    return b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks) + b"data: [DONE]\n\n"
+
+
+def test_hidden_thoughts_are_the_servers_own_whole_and_streamed() -> None:
+    whole = FORMATS[C].decode_response(SEVERAL).parts
+    parts = translate.collect_stream(streamed_several(), FORMATS[C]).parts
+    for found in (whole, parts):
+        thoughts = [part for part in found if isinstance(part, Reasoning)]
+        assert [(part.text, part.redacted) for part in thoughts] == [("Hm.", False), ("", True), ("So.", False)]
+        assert [part.seal for part in thoughts] == [
+            Seal(C, {"signature": "sig"}),
+            Seal(C, {"redacted": "opaque"}),
+            Seal(C, {"signature": "sig2"}),
+        ]
+
+
+# Gemini clients keep hidden thoughts beside calls only.
+@pytest.mark.parametrize(
+    ("client", "calls"), [(A, True), (A, False), (C, True), (C, False), (R, True), (R, False), (G, True)]
+)
+def test_thoughts_of_all_kinds_go_back_to_their_server(client: FormatId, calls: bool) -> None:
+    message: dict[str, Any] = {"content": "Hi.", "thinking_blocks": BLOCKS}
+    if calls:
+        message = {**message, "content": None, "tool_calls": [CALL]}
+    answer: Any = {"id": "x", "choices": [{**CHOICE, "message": message}]}
+    turns: dict[FormatId, Callable[[Any], Any]] = {
+        A: lambda got: {"messages": [{"role": "assistant", "content": got["content"]}]},
+        C: lambda got: {"messages": [got["choices"][0]["message"]]},
+        R: lambda got: {"input": got["output"]},
+        G: lambda got: {"contents": [got["candidates"][0]["content"]]},
+    }
+    got: Any = translate.response(answer, FORMATS[client], FORMATS[C], meta(C))
+    body: Any = {"model": "m", "max_tokens": 9, **turns[client](got)}
+    sent: Any = translate.request(body, FORMATS[client], FORMATS[C], TARGET, keys=(KEY,)).body
+    (back,) = [each for each in sent["messages"] if each["role"] == "assistant"]
+    assert back["thinking_blocks"] == BLOCKS
+
+
+def test_blocks_that_a_client_holds_itself_pass() -> None:
+    turn: Any = {"role": "assistant", "content": "Hi.", "thinking_blocks": BLOCKS}
+    body: Any = {"model": "m", "messages": [{"role": "user", "content": "a"}, turn, {"role": "user", "content": "b"}]}
+    encoded = translate.request(body, FORMATS[C], FORMATS[C], TARGET)
+    assert encoded.body["messages"] == body["messages"]
+    assert not encoded.losses
+
+
+def test_blocks_of_another_server_are_a_named_loss() -> None:
+    packed = carrier.pack(Seal(FormatId.MESSAGES, "sig", "other", "m"), KEY)
+    turn: Any = {"role": "assistant", "content": "Hi.", "thinking_blocks": [{**BLOCK, "signature": packed}]}
+    encoded = translate.request({"messages": [turn]}, FORMATS[C], FORMATS[C], TARGET, keys=(KEY,))
+    assert [(loss.what, loss.why) for loss in encoded.losses] == [("reasoning", "this target did not write it")]
+    assert "thinking_blocks" not in str(encoded.body)

@@ -113,7 +113,8 @@ def test_call_ids_are_legal_unique_and_the_same_for_a_longer_history(originals: 
 
 def test_a_result_answers_the_calls_of_its_own_turn() -> None:
     table = CallIds(RULES[C])
-    first, _ = table.call("x"), table.turn()
+    first = table.call("x")
+    table.turn()
     second, third = table.call("x"), table.call("x")
     assert len({first, second, third}) == 3
     assert [table.result("x") for _ in range(3)] == [second, third, third]

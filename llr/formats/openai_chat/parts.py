@@ -13,7 +13,6 @@ from llr.formats.cache import copied_mark
 from llr.formats.foreign import document_text
 from llr.formats.reading import bag, luggage, noted, rows, table, tables, text, unload, words
 from llr.ir.parts import (
-    NO_EXTRAS,
     Extras,
     Media,
     MediaKind,
@@ -39,7 +38,9 @@ OWN_FILE = "~file"
 FIELD = "~field"
 REASONING_FIELDS = ("reasoning_content", "reasoning")
 # Names inside the seal of Chat reasoning.
-HASH, SIGNATURE, DETAILS, NAME = "h", "signature", "details", "field"
+HASH, SIGNATURE, REDACTED, DETAILS, NAME = "h", "signature", "redacted", "details", "field"
+# Note on reasoning that came as a `thinking_blocks` entry: without a carrier in it, it is the sender's own.
+BLOCK = "~block"
 
 _TEXT = words("type text")
 _IMAGE = words("type image_url")
@@ -191,13 +192,30 @@ def details_text(details: list[Any]) -> str:
 
 
 def _thinking_block(block: Mapping[str, Any], at: str, field: str) -> Reasoning:
-    """A block in the Messages vendor's own form: its signature is that vendor's or a carrier."""
-    extras: Extras = {CHAT: {FIELD: field}} if field else NO_EXTRAS
+    """A block in the Messages vendor's own form: in a request its signature is that vendor's or a carrier."""
+    extras: Extras = {CHAT: {FIELD: field, BLOCK: True}} if field else {CHAT: {BLOCK: True}}
     if block.get("type") == "redacted_thinking":
         return Reasoning("", (), Seal(FormatId.MESSAGES, text(block.get("data"))), True, extras, at)
     signature = text(block.get("signature"))
     seal = Seal(FormatId.MESSAGES, signature) if signature else None
     return Reasoning(text(block.get("thinking")), (), seal, False, extras, at)
+
+
+def server_seal(block: Mapping[str, Any]) -> Seal | None:
+    """Returns the proof in a `thinking_blocks` entry of an answer, as that server's own: it is to see it again."""
+    for name, key in ((SIGNATURE, "signature"), (REDACTED, "data")):
+        if given := text(block.get(key)):
+            return Seal(CHAT, {name: given})
+    return None
+
+
+def thinking_block(said: str, data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns the `thinking_blocks` entry a seal's data was made from, None when it was made from none."""
+    if isinstance(data.get(REDACTED), str):
+        return {"type": "redacted_thinking", "data": data[REDACTED]}
+    if isinstance(data.get(SIGNATURE), str):
+        return {"type": "thinking", "thinking": said, "signature": data[SIGNATURE]}
+    return None
 
 
 def text_part(part: Text, *, marks: bool) -> dict[str, Any]:

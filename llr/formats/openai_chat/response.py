@@ -17,12 +17,14 @@ from llr.formats.openai_chat.parts import (
     DETAILS,
     FIELD,
     REASONING_FIELDS,
+    REDACTED,
     SIGNATURE,
     attach,
     decode_call,
     decode_content,
     decode_reasoning,
     sealed_call,
+    thinking_block,
 )
 from llr.formats.openai_chat.usage import decode_usage, encode_usage
 from llr.formats.reading import bag, integer, luggage, noted, number, rows, table, tables, text, unload, words
@@ -114,7 +116,9 @@ def stop_of(reason: str, *, called: bool, refused: bool) -> Stop:
 
 
 def _message_parts(message: Mapping[str, Any], choice: Mapping[str, Any]) -> tuple[Part, ...]:
-    parts: list[Part] = [_sealed_here(part) for part in decode_reasoning(message, "")]
+    parts: list[Part] = []
+    for part in decode_reasoning(message, ""):
+        parts.append(_sealed_here(part) if isinstance(part, Reasoning) else part)
     content = message.get("content", choice.get("text"))
     if isinstance(content, str):
         tokens = with_logprobs(rows(table(choice.get("logprobs")).get("content")))
@@ -132,10 +136,10 @@ def _message_parts(message: Mapping[str, Any], choice: Mapping[str, Any]) -> tup
     return tuple(parts)
 
 
-def _sealed_here(part: Part) -> Part:
+def _sealed_here(part: Reasoning) -> Reasoning:
     """Returns reasoning of an answer with its signature as this server's own: who wrote it is to see it again."""
-    if isinstance(part, Reasoning) and not part.redacted and part.seal is not None and isinstance(part.seal.data, str):
-        return replace(part, seal=Seal(CHAT, {SIGNATURE: part.seal.data}))
+    if part.seal is not None and isinstance(part.seal.data, str):
+        return replace(part, seal=Seal(CHAT, {REDACTED if part.redacted else SIGNATURE: part.seal.data}))
     return part
 
 
@@ -219,8 +223,7 @@ def completion_id(upstream_id: str, meta: Meta) -> str:
 def reasoning_block(part: Reasoning, seal: Seal | None, said: str, meta: Meta) -> dict[str, Any] | None:
     """Returns the `thinking_blocks` entry that lets a client send this reasoning back, None when nothing is kept."""
     if seal is not None and seal.format is CHAT and meta.upstream is CHAT:
-        own = table(seal.data).get(SIGNATURE)
-        return {"type": "thinking", "thinking": said, "signature": own} if isinstance(own, str) else None
+        return thinking_block(said, table(seal.data))
     if seal is None and meta.upstream is CHAT:
         return None
     packed = carrier.worded(seal, CHAT, meta, said)

@@ -21,6 +21,7 @@ from llr.formats.openai_chat.parts import (
     SIGNATURE,
     arguments_text,
     details_text,
+    server_seal,
 )
 from llr.formats.openai_chat.response import citations, stop_of, with_logprobs
 from llr.formats.openai_chat.usage import decode_usage
@@ -204,14 +205,36 @@ class StreamDecoder:
                 self._say("reasoning", said, out)
             self._details += details
             return
-        for _, block in tables(delta.get("thinking_blocks")):
-            # A block that closes the thinking repeats all of it beside its signature.
-            whole = text(block.get("thinking"))
-            said = said or ("" if "".join(self._thought).endswith(whole) else whole)
-            self._signature = text(block.get("signature")) or self._signature
-        if said:
-            self._say("reasoning", said, out)
-            self._thought.append(said)
+        blocks = [block for _, block in tables(delta.get("thinking_blocks"))]
+        if not blocks:
+            self._think(said, out)
+        for block in blocks:
+            self._block(block, said, out)
+            said = ""
+
+    def _block(self, block: Mapping[str, Any], said: str, out: list[Event]) -> None:
+        """A piece of a `thinking_blocks` entry, with what the delta says beside it; a redacted one comes whole."""
+        if block.get("type") == "redacted_thinking":
+            self._think(said, out)
+            self._leave(out)
+            self._calls.yield_turn(out)
+            self._number += 1
+            self._parts.open(self._number, Reasoning("", (), server_seal(block), True), out)
+            self._parts.close(self._number, out)
+            return
+        # A block that closes the thinking repeats all of it beside its signature.
+        whole = text(block.get("thinking"))
+        self._think(said or ("" if "".join(self._thought).endswith(whole) else whole), out)
+        self._signature = text(block.get("signature")) or self._signature
+
+    def _think(self, said: str, out: list[Event]) -> None:
+        if not said:
+            return
+        if self._signature:
+            # What was signed is over: this is another thought.
+            self._leave(out)
+        self._say("reasoning", said, out)
+        self._thought.append(said)
 
     def _content_list(self, content: Any, out: list[Event]) -> None:
         for _, item in tables(content):

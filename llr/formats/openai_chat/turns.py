@@ -15,17 +15,20 @@ from llr.formats.foreign import NO_RESPONSE, opaque_text, plain_text
 from llr.formats.ids import NINE, RULES, CallIds
 from llr.formats.openai_chat.parts import (
     AS_LIST,
+    BLOCK,
     CHAT,
     DETAILS,
     FIELD,
     HASH,
     LEGACY,
     NAME,
+    REDACTED,
     SIGNATURE,
     attach,
     media_part,
     sealed_call,
     text_part,
+    thinking_block,
 )
 from llr.formats.openai_chat.request import CONTENT_NULL
 from llr.formats.reading import bag, bare_text, text, unload
@@ -49,6 +52,8 @@ from llr.ir.parts import (
     ToolResult,
 )
 
+# What a server signs its thoughts with; it gets such thoughts back whether or not they led to a call.
+_PROOFS = {SIGNATURE, REDACTED, DETAILS}
 _SPEAKERS = {Role.USER: "user", Role.ASSISTANT: "assistant"}
 
 
@@ -323,11 +328,13 @@ class Conversation:
         for part in reasoning:
             own_field = text(bag(part.extras, CHAT).get(FIELD))
             own = bool(own_field) and (part.seal is None or part.seal.format is CHAT)
-            fit = fits(part.seal, CHAT, self.target.issuer) or (part.seal is None and own)
-            if replay == "forbidden" or not (fit or replay == "required") or not (own or calls or replay):
-                self._lose(part.at, "reasoning", "this target did not write it", LossLevel.SILENT)
+            fit = _fits(part, self.target.issuer) or (part.seal is None and own)
+            data = _kept(part.seal, redacted=part.redacted) if fit and part.seal is not None else {}
+            wanted = own or calls or replay or bool(data.keys() & _PROOFS)
+            if replay == "forbidden" or not (fit or replay == "required") or not wanted:
+                why = "this target does not want it back" if fit else "this target did not write it"
+                self._lose(part.at, "reasoning", why, LossLevel.SILENT)
                 continue
-            data = _kept(part.seal) if fit and part.seal is not None else {}
             words = part.text or "\n\n".join(part.summary)
             if fit and HASH in data and data[HASH] != text_hash(words):
                 self._lose(part.at, "reasoning", "its text was changed", LossLevel.SILENT)
@@ -338,10 +345,12 @@ class Conversation:
                 field = field or (own_field if own_field != "reasoning_details" else "")
                 said += [words] if field else []
                 continue
-            if isinstance(data.get(SIGNATURE), str):
-                signed.append({"type": "thinking", "thinking": words, "signature": data[SIGNATURE]})
+            block = thinking_block(words, data)
+            signed += [block] if block is not None else []
+            if BLOCK in bag(part.extras, CHAT) and not own_field:
+                continue
             field = field or own_field or text(data.get(NAME))
-            said.append(words)
+            said += [words] if words or not part.redacted else []
         if said:
             body[self._field(field)] = "\n\n".join(said)
         if signed:
@@ -356,11 +365,18 @@ class Conversation:
         return known or (configured if isinstance(configured, str) and configured else "reasoning_content")
 
 
-def _kept(seal: Seal) -> dict[str, Any]:
-    """Returns what a seal of Chat reasoning holds; carriers of older releases held a signature bare."""
+def _fits(part: Reasoning, issuer: str) -> bool:
+    """Returns whether a target of this issuer wrote a thought, or its client sent it here as its own."""
+    if fits(part.seal, CHAT, issuer):
+        return True
+    return part.seal is not None and not part.seal.provider and BLOCK in bag(part.extras, CHAT)
+
+
+def _kept(seal: Seal, *, redacted: bool) -> dict[str, Any]:
+    """Returns what a seal of Chat reasoning holds; a client's own, and carriers of older releases, hold it bare."""
     if isinstance(seal.data, dict):
         return seal.data
-    return {SIGNATURE: seal.data} if isinstance(seal.data, str) else {}
+    return {REDACTED if redacted else SIGNATURE: seal.data} if isinstance(seal.data, str) else {}
 
 
 def custom_tools(target: Target, extras: Any) -> bool:
