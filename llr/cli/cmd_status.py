@@ -35,6 +35,13 @@ def _state(facts: Mapping[str, JSON]) -> str:
     return f"{name} (away: each process counts for itself)" if facts.get("stateAway") is True else name
 
 
+def _refused(facts: Mapping[str, JSON]) -> tuple[Section, ...]:
+    """Returns the warning that an older config serves than the one in the file."""
+    reason = facts.get("configRefused")
+    told = (value_text(reason), "An older version of the file serves. Mend the file, or `llr config undo`.")
+    return (Items("Config File Not In Service", told),) if reason else ()
+
+
 def _sections(facts: Mapping[str, JSON]) -> tuple[Section, ...]:
     rows = settings_rows(facts.get("settings"))
     issues = tuple(map(issue_line, _listed(facts, "issues")))
@@ -81,7 +88,7 @@ def _running(running: instance.Instance, context: Context) -> Outcome:
             if isinstance(row, dict)
         ),
     )
-    report = Report("LLM Router Status", (Fields("Overview", rows), processes, *_sections(facts)))
+    report = Report("LLM Router Status", (Fields("Overview", rows), *_refused(facts), processes, *_sections(facts)))
     told: dict[str, JSON] = {
         "running": True,
         **facts,

@@ -264,6 +264,7 @@ class _Live:
         parsed = self.watch.current.parsed.issues if self.watch is not None else ()
         facts: dict[str, JSON] = {
             "configPath": self.launch.config_path or None,
+            "configRefused": (self.watch.refused or None) if self.watch is not None else None,
             "demo": self.launch.demo,
             "requireAuth": self.deps.require_auth,
             "providers": len(live.config.providers),

@@ -143,12 +143,17 @@ class ConfigWatch:
         self._debounce_s, self._poll_s, self._require_auth = debounce_s, poll_s, require_auth
         self._signature = signature
         self._seen = seen or signature(self._path)
-        self._busy, self._refused = asyncio.Lock(), False
+        self._busy, self._refused = asyncio.Lock(), ""
 
     @property
     def current(self) -> Loaded:
         """Returns the file version that serves."""
         return self._current
+
+    @property
+    def refused(self) -> str:
+        """Returns why the file as it was last read does not serve; "" when it does."""
+        return self._refused
 
     async def run(self) -> None:
         """Watches until cancelled: a change is taken up once the file has been quiet for the debounce time."""
@@ -177,7 +182,7 @@ class ConfigWatch:
                 self._current = outcome.loaded
             if not isinstance(outcome, Unchanged) or self._refused:
                 await self._on_reload(outcome)
-            self._refused = isinstance(outcome, Refused)
+            self._refused = outcome.reason if isinstance(outcome, Refused) else ""
             return outcome
 
     async def _judged(self) -> Reload:

@@ -184,6 +184,10 @@ def test_reload_answers_with_the_issues(life: Life, upstream: int) -> None:
     assert "$.providers[0]" in refused.stderr
     body = life.json("reload")
     assert (body["ok"], body["error"]["code"]) == (False, "config-refused")
+    assert "An older version of the file serves." in life.run("status").stdout
+    write(life, doc)
+    assert life.run("reload").returncode == 0
+    assert life.json("status")["data"]["configRefused"] is None
     assert "$.providers[0]" in "".join(issue["path"] for issue in body["data"]["issues"])
     assert ask(gateway, model="other") == 200
 
