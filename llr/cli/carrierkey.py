@@ -3,6 +3,8 @@
 import os
 import secrets
 
+from llr.control.configfile import beside
+
 FILE = ".llr-carrier.key"
 KEY_BYTES = 32
 # The demo signs nothing that is worth forging, and writes no file.
@@ -11,8 +13,7 @@ DEMO_KEY = b"llr demo: nothing here is secret"
 
 def key_path(config_path: str, named: str | None) -> str:
     """Returns where the key lies: as the config names it, else beside the config."""
-    folder = os.path.dirname(os.path.abspath(config_path))
-    return os.path.join(folder, os.path.expanduser(named) if named else FILE)
+    return beside(config_path, named or FILE)
 
 
 def _read(path: str) -> bytes:

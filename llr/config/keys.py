@@ -34,6 +34,7 @@ _STRICT = Key("strict", "bool", "a translation that would lose something is refu
 _TIMEOUTS = Key("timeouts", "object", "`connectMs`, `firstByteMs`, `idleMs`")
 _CONCURRENCY = Key("maxConcurrency", "int, 1…100000", "requests at once; over it the candidate is skipped", "none")
 _RULES = Key("failureRules", "list, at most 100", "first match wins over the built-in failure table", "[]")
+_FROM = "a relative path begins at the config's folder"
 _TRAITS = Key("traits", "object", "what translations must know of an upstream, e.g. `think_tags: true`", "by vendor")
 _METADATA = Key("metadata", "object", "free-form; `metadata.llr` holds keys of this router", "{}")
 _ENABLED = Key("enabled", "bool", "a disabled entry stays in the file and is not used", "true")
@@ -59,7 +60,7 @@ ROOT_LLR = _table(
     Key("routing", "object", "the routing knobs in camelCase; the environment wins", "{}"),
     Key("allowedHosts", "list", "further names accepted in `Host`", "[]"),
     Key("responsesStore", "object", "`maxEntries`, `maxBytes`, `ttlMs` of the local response history"),
-    Key("carrierKeyFile", "path", "key that signs reasoning carriers", ".llr-carrier.key beside the config"),
+    Key("carrierKeyFile", "path", f"key that signs reasoning carriers; {_FROM}", ".llr-carrier.key"),
 )
 PROVIDER = _table(
     Key("id", "slug", "name in `provider/model`", "slug of `name`"),
@@ -95,7 +96,7 @@ PROVIDER_LLR = _table(
     _STRICT,
     _TIMEOUTS,
     Key("proxy", 'URL or "direct"', "HTTP proxy for this provider", "from the environment"),
-    Key("caFile", "path", "further trusted roots, PEM", "none"),
+    Key("caFile", "path", f"further trusted roots, PEM; {_FROM}", "none"),
     _CONCURRENCY,
     Key("streamOnly", "bool", "the upstream is always asked to stream", "false"),
     _RULES,
@@ -191,7 +192,7 @@ SLOW_STREAM = _table(
 )
 STATE = _table(
     Key("backend", "text", "memory, file, sqlite or redis", "file"),
-    Key("path", "path", "file of the backends file and sqlite"),
+    Key("path", "path", f"file of the backends file and sqlite; {_FROM}"),
     Key("url", "URL", "address of the backend redis"),
 )
 RESPONSES_STORE = _table(

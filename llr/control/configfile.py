@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
+from llr.base.jsonio import JSON
 from llr.base.names import DEFAULT_CONFIG
 from llr.base.records import dataclass, replace
 from llr.config.document import Document, DocumentError, read_document, write_document
@@ -103,13 +104,13 @@ def load(
     data = _bytes(disk, file)
     if data is None:
         doc = empty_doc()
-        return Loaded(file, doc, parse_config(doc, environ, zone=system_zone), ABSENT, exists=False)
+        return Loaded(file, doc, _parsed(doc, environ, file), ABSENT, exists=False)
     document = _document(file, data)
     if not isinstance(document.value, dict):
-        return Loaded(file, {}, parse_config(document.value, environ, zone=system_zone), etag(data), exists=True)
+        return Loaded(file, {}, _parsed(document.value, environ, file), etag(data), exists=True)
     doc, before = document.value, detected_version(document.value)
     if document.blank or before >= CURRENT_VERSION:
-        parsed = _with_duplicates(parse_config(doc, environ, zone=system_zone), document.duplicates)
+        parsed = _with_duplicates(_parsed(doc, environ, file), document.duplicates)
         return Loaded(file, doc, parsed, etag(data), exists=True, before_version=before)
     old = Loaded(file, doc, Parsed(None, ()), etag(data), True, before_version=before)
     found = _migrated(old, environ, persist, disk)
@@ -125,9 +126,35 @@ def _migrated(old: Loaded, env: Mapping[str, str], persist: bool, disk: Disk) ->
             return load(old.path, env=env, persist=False, disk=disk)
         except OSError as exc:
             problem = f"{old.path}: {exc.strerror or exc}"
-    return replace(
-        old, doc=doc, parsed=parse_config(doc, env, zone=system_zone), etag=tag, migrated=True, persist_error=problem
+    return replace(old, doc=doc, parsed=_parsed(doc, env, old.path), etag=tag, migrated=True, persist_error=problem)
+
+
+def beside(config_path: str, named: str) -> str:
+    """Returns where a file lies that the config names: `~` expanded, a relative path from the config's folder."""
+    return os.path.join(os.path.dirname(os.path.abspath(config_path)), os.path.expanduser(named))
+
+
+def _beside(config_path: str, keys: Mapping[str, JSON], name: str) -> Mapping[str, JSON]:
+    named = keys.get(name)
+    return {**keys, name: beside(config_path, named)} if isinstance(named, str) and named else keys
+
+
+def _parsed(raw: JSON, env: Mapping[str, str], path: str) -> Parsed:
+    """Returns what a document at `path` says, every file it names with its folder."""
+    parsed = parse_config(raw, env, zone=system_zone)
+    if parsed.config is None:
+        return parsed
+    config, key = parsed.config, parsed.config.carrier_key_file
+    config = replace(
+        config,
+        state=_beside(path, config.state, "path"),
+        routing=_beside(path, config.routing, "stateFilePath"),
+        carrier_key_file=beside(path, key) if key else None,
+        providers=tuple(
+            replace(one, ca_file=beside(path, one.ca_file)) if one.ca_file else one for one in config.providers
+        ),
     )
+    return replace(parsed, config=config)
 
 
 def _with_duplicates(parsed: Parsed, duplicates: tuple[str, ...]) -> Parsed:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from llr.config.settings import settings
 from llr.control.configfile import (
     ABSENT,
     ConfigChanged,
@@ -27,6 +28,7 @@ from llr.control.disk import SystemDisk
 
 ACME: dict[str, Any] = {"id": "acme", "baseUrl": "https://x.example", "apiKey": "k", "models": ["m"]}
 V1 = {"defaultModel": "acme/m", "providers": [ACME]}
+CA_FILES = {"near": "ca.pem", "far": "/etc/ca.pem", "home": "~/ca.pem"}
 NOON = 1_772_280_000.0  # 2026-02-28 12:00:00 UTC
 
 
@@ -160,6 +162,27 @@ def test_reading_deletes_nothing(path: Path) -> None:
     assert found["zzz"] == {"kept": True}
     assert found["providers"][0]["x"] == 1
     assert found["providers"][1]["enabled"] is False
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_files_that_the_config_names_are_looked_for_from_its_folder(
+    path: Path, monkeypatch: pytest.MonkeyPatch, version: int
+) -> None:
+    own: dict[str, Any] = {"state": {"path": "state.json"}, "carrierKeyFile": "keys/carrier"}
+    own["routing"] = {"stateFilePath": "../other.json"}
+    providers = [{**ACME, "id": name, "metadata": {"llr": {"caFile": ca}}} for name, ca in CA_FILES.items()]
+    path.write_text(json.dumps({"version": version, "providers": providers, "metadata": {"llr": own}}))
+    monkeypatch.setenv("HOME", "/home/someone")
+    loaded = load(str(path), env={})
+    config, folder = loaded.parsed.config, path.parent
+    assert config is not None
+    assert config.state["path"] == str(folder / "state.json")
+    assert settings(config, {}).state_path == str(folder / "../other.json")
+    assert settings(config, {"LLM_ROUTER_STATE_FILE_PATH": "here.json"}).state_path == "here.json"
+    assert config.carrier_key_file == str(folder / "keys/carrier")
+    assert [one.ca_file for one in config.providers] == [str(folder / "ca.pem"), "/etc/ca.pem", "/home/someone/ca.pem"]
+    # The file itself keeps what its owner wrote.
+    assert json.loads(path.read_text())["metadata"]["llr"]["state"] == {"path": "state.json"}
 
 
 def test_a_read_only_old_file_serves_and_says_so(path: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from llr.config.locate import find_provider, get
 from llr.config.schema import Doc
+from llr.control import configfile
 from llr.control.call import Args, Call
 from llr.control.ops.provider_input import Input, parse_headers, probe_rpm
 from llr.control.probe.question import Question
@@ -31,7 +32,7 @@ async def probe_input(found: Input, doc: Doc, call: Call) -> Mapping[str, Any] |
         probe_rpm(call.args),
         call.env,
         call.args.flag("allow_plain_http"),
-        **_ways(entry),
+        **_ways(entry, call),
     )
     result = await run.examine(question, call.progress)
     problem = _problem(result)
@@ -105,13 +106,18 @@ def question_of(call: Call, doc: Doc, endpoints: tuple[str, ...]) -> Question:
     stored = get(entry, "provider", "headers")
     typed = args.text("headers")
     headers = parse_headers(typed) if typed is not None else (stored if isinstance(stored, dict) else {})
-    return Question(asked, key, (), headers, probe_rpm(args), call.env, args.flag("allow_plain_http"), **_ways(entry))
+    return Question(
+        asked, key, (), headers, probe_rpm(args), call.env, args.flag("allow_plain_http"), **_ways(entry, call)
+    )
 
 
-def _ways(entry: Doc) -> dict[str, Any]:
+def _ways(entry: Doc, call: Call) -> dict[str, Any]:
     """Returns the provider's own proxy and CA file, where it has them."""
     metadata = get(entry, "provider", "metadata")
     own = metadata.get("llr") if isinstance(metadata, dict) else None
     ways = own if isinstance(own, dict) else {}
-    named = {"proxy": ways.get("proxy"), "ca_file": ways.get("caFile")}
+    ca_file = ways.get("caFile")
+    if isinstance(ca_file, str) and ca_file:
+        ca_file = configfile.beside(configfile.resolve_path(call.config_path), ca_file)
+    named = {"proxy": ways.get("proxy"), "ca_file": ca_file}
     return {name: value for name, value in named.items() if isinstance(value, str) and value}
