@@ -17,6 +17,7 @@ from llr.wire.http import Handler, Request, Response
 
 # sun_path holds 108 bytes on Linux, 104 on macOS; the rest is for the end mark and safety.
 MAX_SOCKET_PATH_BYTES = 100
+CONTROL_FOLDER = "llr-control-"
 MAX_BODY_BYTES = 64 * 1024 * 1024
 NONCE_HEADER = b"x-llr-nonce"
 
@@ -100,7 +101,7 @@ class Endpoint:
             return
         try:
             os.unlink(self.path)
-            if os.path.basename(os.path.dirname(self.path)).startswith("llr-control-"):
+            if os.path.basename(os.path.dirname(self.path)).startswith(CONTROL_FOLDER):
                 os.rmdir(os.path.dirname(self.path))
         except OSError:
             # Someone else cleaned up; nothing is left to remove.
@@ -114,7 +115,12 @@ def socket_path(state_path: str) -> str:
         return beside
     import tempfile
 
-    return os.path.join(tempfile.mkdtemp(prefix="llr-control-"), "control.sock")
+    path = os.path.join(tempfile.mkdtemp(prefix=CONTROL_FOLDER), "control.sock")
+    if len(os.fsencode(path)) > MAX_SOCKET_PATH_BYTES:
+        # TMPDIR is long too. POSIX promises /tmp (XBD 10.1, "Directory Structure and Files").
+        os.rmdir(os.path.dirname(path))
+        path = os.path.join(tempfile.mkdtemp(prefix=CONTROL_FOLDER, dir="/tmp"), "control.sock")
+    return path
 
 
 def bind(state_path: str) -> Endpoint:

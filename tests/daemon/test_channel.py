@@ -1,6 +1,7 @@
 import asyncio
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,18 @@ def test_a_channel_that_is_gone(tmp_path: Path) -> None:
     write(path, with_process(Instance(os.getpid(), control_socket=str(tmp_path / "none.sock")), os.getpid()))
     with pytest.raises(NothingRuns, match="cannot be reached"):
         call.control_call("GET", "/status", env={"LLM_ROUTER_RUNTIME_STATE_PATH": path})
+
+
+@pytest.mark.parametrize("deep", ["state", "state and temporary folder"])
+def test_a_path_too_long_for_a_socket_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deep: str) -> None:
+    folder = tmp_path / ("deep" * 30)
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder) if deep != "state" else "/tmp")
+    endpoint = channel.bind(str(folder / "run.json"))
+    assert endpoint.path is not None
+    place = Path(endpoint.path)
+    assert stat.S_IMODE(place.parent.stat().st_mode) == 0o700
+    assert list(folder.iterdir()) == []
+    endpoint.sock.close()
+    endpoint.remove()
+    assert not place.parent.exists()
