@@ -31,6 +31,7 @@ from llr.daemon.channel import Answer, Answerer, Ask
 from llr.daemon.log import Log
 from llr.daemon.ports import is_loopback
 from llr.daemon.serving import App
+from llr.daemon.spawn import READY_FD
 from llr.gateway.app import Gateway
 from llr.gateway.deps import ConfigHolder, Deps, Line
 from llr.net.client import Client
@@ -48,7 +49,8 @@ LOGGED_ISSUES = 20
 async def build_app(launch: Launch, log: Log) -> App:
     """Returns the app of this process. Raises `Refused` when there is no config to serve or no store to be had."""
     limits = ServerLimits(max_connections=descriptors.connection_cap(descriptors.raise_limit()))
-    env = dict(os.environ)
+    # Who waits for READY names a descriptor; that is no setting of this gateway's.
+    env = {name: value for name, value in os.environ.items() if name != READY_FD}
     route_logging(log)
     upstream: Server | None = None
     # Before it is read: what is written from here on is a change, however early.

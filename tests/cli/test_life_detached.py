@@ -51,7 +51,8 @@ def test_start_in_the_background(detached: Life) -> None:
     started = detached.json("start", "--demo", "--port=0", "--detach")
     assert started["ok"], started
     data = started["data"]
-    assert data["origin"] == detached.json("status")["data"]["origin"]
+    status = detached.json("status")["data"]
+    assert (status["origin"], status["unusedVariables"]) == (data["origin"], [])
     assert os.getsid(data["pid"]) == data["pid"]
     log = detached.home / ".llm-router" / "logs" / "router.log"
     assert data["logFile"] == str(log)
