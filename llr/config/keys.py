@@ -35,7 +35,7 @@ _TIMEOUTS = Key("timeouts", "object", "`connectMs`, `firstByteMs`, `idleMs`")
 _CONCURRENCY = Key("maxConcurrency", "int, 1…100000", "requests at once; over it the candidate is skipped", "none")
 _RULES = Key("failureRules", "list, at most 100", "first match wins over the built-in failure table", "[]")
 _FROM = "a relative path begins at the config's folder"
-_TRAITS = Key("traits", "object", "what translations must know of an upstream, e.g. `think_tags: true`", "by vendor")
+_TRAITS = Key("traits", "object", "what translations must know of an upstream; listed below", "by vendor")
 _METADATA = Key("metadata", "object", "free-form; `metadata.llr` holds keys of this router", "{}")
 _ENABLED = Key("enabled", "bool", "a disabled entry stays in the file and is not used", "true")
 
@@ -301,6 +301,40 @@ QUOTA_PROBE = _table(
     Key("refreshTriggers", "object", "when the probe runs"),
 )
 
+TRAITS = _table(
+    Key("allowed_tools", "bool", "a Chat server takes a choice among some of the tools"),
+    Key("audio_in", "bool", "takes audio"),
+    Key("cache_control", "bool", "a Chat server takes Anthropic's cache marks"),
+    Key("carry_search_history", "bool", "is told as text what an earlier model's own search found"),
+    Key("custom_tools", "bool", "takes tools whose argument is free text"),
+    Key("developer_role", "bool", "takes the role `developer`"),
+    Key("effort_api", "bool", "a Messages server takes an effort"),
+    Key("image", "bool", "takes images"),
+    Key("image_url", "bool", "fetches images by their address"),
+    Key("json_schema", "bool", "holds its answer to a schema"),
+    Key("max_completion_tokens", "bool", "is told its output limit under this name instead of `max_tokens`"),
+    Key("mid_system", "bool", "a Messages server takes system messages within the conversation"),
+    Key("pdf", "bool", "takes PDFs"),
+    Key("prefill", "bool", "goes on from an assistant's message that comes last"),
+    Key("prompt_cache_key", "bool", "a Chat server takes it"),
+    Key("sampling", "bool", "a Messages server takes `temperature`, `top_p` and `top_k`"),
+    Key("stream_usage", "bool", "a Chat server takes `stream_options.include_usage`"),
+    Key("strict_tools", "bool", "takes `strict` on tools"),
+    Key("think_tags", "bool", "writes its thoughts as `<think>…</think>` into the text"),
+    Key("top_k", "bool", "a Chat server takes it"),
+    Key("web_search", "bool", "searches the web by itself when asked to"),
+    Key("reasoningStyle", "text", "flat or nested: `reasoning_effort`, or `reasoning: {effort}`"),
+    Key("reasoning_field", "text", "reasoning_content or reasoning: where a Chat message keeps its thoughts"),
+    Key("reasoning_replay", "text", "required, allowed or forbidden: thoughts in the history"),
+    Key("thinking_mode", "text", "budget, adaptive or none: how a Messages server is asked to think"),
+    Key("tool_id", "text", "nine (ids of tool calls have nine letters or digits) or any"),
+    Key("efforts", "list", "the efforts it takes"),
+    Key("dropFields", "list", "fields that are left out of translated requests"),
+    Key("passthroughFields", "list", "fields of the client's request that are handed on though the formats differ"),
+    Key("forceFields", "object", "fields that are set in translated requests"),
+    Key("renameFields", "object", "fields that go under another name in translated requests"),
+)
+
 # Kind of object to its keys; "<kind>.llr" are the keys under `metadata.llr`, accepted on the object itself too.
 KEYS: Mapping[str, Mapping[str, Key]] = {
     "root": ROOT,
@@ -310,6 +344,7 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
     "provider.llr": PROVIDER_LLR,
     "model": MODEL,
     "model.llr": MODEL_LLR,
+    "traits": TRAITS,
     "alias": ALIAS,
     "alias.llr": ALIAS_LLR,
     "target": TARGET,

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from llr.config.keys import KEYS
 from llr.config.parse import parse_config
+from llr.config.traits import TRAITS
 
 
 def parsed(traits: Any, where: str = "provider") -> Any:
@@ -25,3 +27,7 @@ def test_what_is_wrong_is_reported_and_left_out() -> None:
     codes = [issue.code for issue in found.issues if "trait" in issue.message]
     assert codes == ["bad-value"] * 4 + ["unknown-key"]
     assert [issue.code for issue in parsed([]).issues if "traits" in issue.message] == ["not-an-object"]
+
+
+def test_every_trait_is_explained() -> None:
+    assert set(KEYS["traits"]) == set(TRAITS)
