@@ -83,13 +83,23 @@ _SPREAD: Mapping[str, frozenset[str]] = {
 }
 # What every answer is anyway.
 _TEXT_ONLY = ["text"]
+# What is so without being said: SDKs and chat programs write these out.
+_NEUTRAL: Mapping[str, Any] = {
+    "background": False,
+    "truncation": "disabled",
+    "response_format": {"type": "text"},
+    "logprobs": False,
+    "top_logprobs": 0,
+    "top_p": 1,
+}
 
 
 def option_losses(options: Options, names: Iterable[str], why: str) -> list[Loss]:
     """Returns a loss for each of these options that the client set."""
     losses = []
     for name in names:
-        if getattr(options, name) not in (None, "", ()):
+        value = getattr(options, name)
+        if value not in (None, "", ()) and not _neutral(name, value):
             level = LossLevel.SILENT if name in _SILENT else LossLevel.WARN
             losses.append(Loss(f"{OPTION}{name}", name, why, level))
     return losses
@@ -104,12 +114,16 @@ def luggage_losses(extras: Extras, own: FormatId, at: str = "") -> list[Loss]:
             continue
         for key, value in _spread(bag):
             # Nothing is lost with a field that holds nothing: `"logprobs": []`, `"content": null`.
-            if key[:1] != NOTE and value not in (None, [], {}, "") and key not in kept:
+            if key[:1] != NOTE and value not in (None, [], {}, "") and key not in kept and not _neutral(key, value):
                 path = f"{at}.{key}" if at else key
                 level = LossLevel.REJECT if key in _REJECT and not at else LossLevel.WARN
                 level = LossLevel.SILENT if key in _SILENT_LUGGAGE else level
                 losses.append(Loss(path, key, f"only {form} has this field", level))
     return losses
+
+
+def _neutral(name: str, value: Any) -> bool:
+    return name in _NEUTRAL and bool(value == _NEUTRAL[name])
 
 
 def _spread(bag: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

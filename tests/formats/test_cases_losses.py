@@ -333,3 +333,34 @@ def test_members_of_reasoning_that_only_one_vendor_has_are_named() -> None:
 def test_effort_in_an_object_is_no_loss_for_a_chat_client() -> None:
     for upstream in others(C):
         assert not said(C, upstream, reasoning={"effort": "high"}).losses
+
+
+AS_IT_IS_ANYWAY: dict[FormatId, dict[str, Any]] = {
+    C: {
+        "response_format": {"type": "text"},
+        "frequency_penalty": 0,
+        "n": 1,
+        "logprobs": False,
+        "top_logprobs": 0,
+        "modalities": ["text"],
+        "temperature": 1,
+        "top_p": 1,
+        "store": False,
+    },
+    R: {
+        "background": False,
+        "truncation": "disabled",
+        "text": {"format": {"type": "text"}},
+        "top_logprobs": 0,
+        "temperature": 1,
+        "top_p": 1,
+        "max_tool_calls": None,
+    },
+}
+
+
+@pytest.mark.parametrize("client", [C, R])
+def test_what_is_so_without_being_said_is_no_loss(client: FormatId) -> None:
+    for upstream in others(client):
+        found = said(client, upstream, **AS_IT_IS_ANYWAY[client]).losses
+        assert translate.strict_fault(found) is None, (upstream, found)

@@ -164,7 +164,7 @@ def _sampling(work: _Work, body: dict[str, Any]) -> None:
         body["temperature"] = min(temperature, 1)
     if top_p is not None and (temperature is None or rules.pair):
         body["top_p"] = top_p
-    elif top_p is not None:
+    elif top_p not in (None, 1):
         work.lose("options.top_p", "top_p", "the model does not take it together with temperature")
     if top_k is not None:
         body["top_k"] = top_k
