@@ -20,6 +20,7 @@ from llr.gateway.unsaid import unsaid
 from llr.ir.events import Event
 from llr.providers.auth import Auth
 from llr.providers.urls import GENERATION
+from llr.routing.failures import EMPTY
 from llr.routing.outcome import Phase
 from llr.routing.route import Candidate, Route
 from llr.wire.http import Timeouts
@@ -61,7 +62,7 @@ class Asker:
             if convert.needs_conversion(self._call, candidate, answer):
                 answer = self._converted(candidate, sent, answer)
             if isinstance(answer, Whole):
-                answer = self._searched(answer)
+                answer = _nothing_said(answer) if answer.empty else self._searched(answer)
         return answer, sent
 
     async def _unpaused(self, candidate: Candidate, sent: convert.Sent, answer: Whole) -> Whole:
@@ -160,10 +161,9 @@ class Asker:
         strict = call.action in GENERATIONS
         timeouts = timeouts_for(candidate, self._live)
         slow = self._route.slow_stream if call.stream else None
-        pace = Pace(slow[0], slow[1], self._deps.clock) if slow is not None else None
-        return Question(
-            request, candidate.wire, call.stream, strict, call.choices, timeouts, candidate.provider.id, pace, auth.key
-        )
+        pace = Pace(*slow) if slow is not None else None
+        wire, clock, provider = candidate.wire, self._deps.clock, candidate.provider.id
+        return Question(request, wire, call.stream, strict, call.choices, timeouts, provider, clock, pace, auth.key)
 
     async def _timed(self, question: Question) -> Answer | Failure:
         limit_s, what = self.left_s(), "the request's deadline"
@@ -182,6 +182,12 @@ class Asker:
         except TimeoutError:
             fault = Fault(ErrorKind.UPSTREAM_TIMEOUT, f"no answer came within {what}")
             return Failure(fault, Phase.HEADERS, kind=fault.kind, excerpt=fault.message)
+
+
+def _nothing_said(answer: Whole) -> Failure:
+    """Returns the failure of an answer without a word; the answer stays with it, in case nobody says more."""
+    fault = Fault(ErrorKind.UPSTREAM_REJECTED, f"the provider gave an {EMPTY}: nothing said, no output counted")
+    return Failure(fault, Phase.BODY, answer.status, None, EMPTY, True, answer.headers, answer=answer)
 
 
 def timeouts_for(candidate: Candidate, live: Live) -> Timeouts:

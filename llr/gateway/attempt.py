@@ -14,7 +14,9 @@ from llr.base.names import FormatId
 from llr.base.records import dataclass
 from llr.base.redact import Secret
 from llr.formats.errors import plain_text, read_error, read_fault, stream_fault
+from llr.gateway.said import is_empty
 from llr.gateway.upstream import ERROR_BYTES, WHOLE_BYTES, Shape, Source, check_redirect, shape_of
+from llr.gateway.usage import usage_of_stream
 from llr.gateway.watch import StreamWatch
 from llr.routing.outcome import Outcome, Phase
 from llr.routing.route import Candidate
@@ -25,6 +27,8 @@ from llr.wire.sse import EventCutter
 _HELD_BYTES = 1024 * 1024
 # A stream is read this far for a client that asked for a plain answer.
 _COLLECTED_BYTES = 64 * 1024 * 1024
+# How long an answer that is complete is waited for: for what it used, or just for its end.
+LATE_S = 2.0
 # Larger answers are judged by their first and last byte: parsing them would cost more than it finds.
 _PARSED_BYTES = 1024 * 1024
 _EXCERPT_CHARS = 4096
@@ -47,7 +51,7 @@ _OUR_KINDS = frozenset(
 class Whole:
     """An answer read to its end. `value` is the upstream's JSON object where it was parsed.
 
-    `converted` tells that `body` is no longer what the upstream sent.
+    `converted` tells that `body` is no longer what the upstream sent, `empty` that it says nothing at all.
     """
 
     status: int
@@ -56,6 +60,7 @@ class Whole:
     shape: Shape
     value: Mapping[str, JSON] | None = None
     converted: bool = False
+    empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,8 @@ class Verbatim:
 class Failure:
     """Why an attempt came to nothing: in our words, and the upstream's own answer if it may be shown.
 
-    `answered` tells that the upstream sent an HTTP response, so that the call counts.
+    `answered` tells that the upstream sent an HTTP response, so that the call counts. `answer` is what it said where
+    that is an answer after all, to be shown when nobody says more.
     """
 
     fault: Fault
@@ -107,6 +113,7 @@ class Failure:
     answered: bool = False
     headers: Headers | None = None
     verbatim: Verbatim | None = None
+    answer: Whole | None = None
 
     def outcome(self, candidate: Candidate, number: int, started_at: float, retry_after_s: float | None) -> Outcome:
         """Returns what routing may know of it."""
@@ -138,6 +145,7 @@ class Question:
     choices: int
     timeouts: Timeouts
     provider: str
+    clock: Clock
     pace: "Pace | None" = None
     key: Secret | None = None
     expired: Callable[[], bool] | None = None
@@ -149,7 +157,6 @@ class Pace:
 
     chars_per_s: float
     window_s: float
-    clock: Clock
 
 
 async def attempt(question: Question, transport: Transport) -> Answer | Failure:
@@ -227,7 +234,9 @@ def _whole(question: Question, inbound: InboundResponse, body: bytes, shape: Sha
     found = error_inside(value)
     if found is not None:
         return in_stream(found, inbound.headers, body)
-    return Whole(inbound.status, inbound.headers, body, shape, value if isinstance(value, dict) else None)
+    answer = Whole(inbound.status, inbound.headers, body, shape, value if isinstance(value, dict) else None)
+    answer.empty = question.strict and answer.value is not None and is_empty(question.wire, answer.value)
+    return answer
 
 
 def error_inside(value: JSON) -> Fault | None:
@@ -281,7 +290,7 @@ async def _events(question: Question, source: Source, start: bytes) -> Events | 
     inbound = source.inbound
     pace = question.pace
     cutter, watch = EventCutter(), StreamWatch(question.wire, question.choices, measured=pace is not None)
-    judged_at = 0.0
+    until_at = 0.0
     held: list[bytes] = []
     size = 0
     chunk: bytes | None = start
@@ -296,21 +305,28 @@ async def _events(question: Question, source: Source, start: bytes) -> Events | 
             if len(relayed) < len(block):
                 return _ended_early(inbound)
             if pace is not None and watch.content and not watch.complete:
-                judged_at = judged_at or pace.clock.monotonic() + pace.window_s
+                until_at = until_at or question.clock.monotonic() + pace.window_s
             elif question.stream and (watch.content or size > _HELD_BYTES):
                 return Events(inbound.status, inbound.headers, source, b"".join(held), cutter, watch)
+            elif watch.complete and not watch.content:
+                # An end without a word. What it counted, and the closing event, may still follow.
+                if watch.closed:
+                    break
+                until_at = until_at or question.clock.monotonic() + LATE_S
             if question.expired is not None and question.expired():
                 raise fail(ErrorKind.UPSTREAM_TIMEOUT, "the answer was not complete within the request's deadline")
             if size > _COLLECTED_BYTES:
                 fault = Fault(ErrorKind.UPSTREAM_INVALID, f"the provider's stream is larger than {size} bytes")
                 return Failure(fault, Phase.STREAM, kind=fault.kind, answered=True, headers=inbound.headers)
-        if pace is None or not judged_at:
+        if not until_at:
             chunk = await source.next()
             continue
         try:
-            left_s = judged_at - pace.clock.monotonic()
-            chunk = await source.next_within(max(0.0, left_s), pace.clock)
+            left_s = until_at - question.clock.monotonic()
+            chunk = await source.next_within(max(0.0, left_s), question.clock)
         except TimeoutError:
+            if pace is None or watch.complete:
+                break
             if watch.chars < pace.chars_per_s * pace.window_s:
                 return _too_slow(inbound, watch.chars, pace)
             return Events(inbound.status, inbound.headers, source, b"".join(held), cutter, watch)
@@ -320,10 +336,22 @@ async def _events(question: Question, source: Source, start: bytes) -> Events | 
         held.append(watch.read(tail) + (b"\n" if tail.endswith(b"\n") else b"\n\n"))
         if watch.fault is not None:
             return in_stream(watch.fault, inbound.headers, tail, Phase.STREAM)
+    return _at_end(question, source, b"".join(held), cutter, watch)
+
+
+def _at_end(
+    question: Question, source: Source, held: bytes, cutter: EventCutter, watch: StreamWatch
+) -> Events | Whole | Failure:
+    """Judges a stream that was read as far as it goes."""
+    inbound = source.inbound
+    if watch.complete and not watch.content:
+        usage = usage_of_stream(question.wire, watch)
+        empty = usage is None or not usage.output
+        return Whole(inbound.status, inbound.headers, held + watch.closing, Shape.EVENTS, empty=empty)
     if not question.stream and watch.complete:
-        return Whole(inbound.status, inbound.headers, b"".join(held), Shape.EVENTS)
+        return Whole(inbound.status, inbound.headers, held, Shape.EVENTS)
     if question.stream and watch.content:
-        return Events(inbound.status, inbound.headers, source, b"".join(held), cutter, watch)
+        return Events(inbound.status, inbound.headers, source, held, cutter, watch)
     return _ended_early(inbound)
 
 

@@ -85,9 +85,8 @@ async def _native(call: Call, candidate: Candidate, counter: Counter, live: Live
     try:
         auth = await deps.credentials.get(candidate)
         request = live.preparer.prepare(candidate, counter.endpoint, body, auth, call.headers)
-        question = Question(
-            request, candidate.wire, False, False, 1, timeouts_for(candidate, live), candidate.provider.id
-        )
+        timeouts, provider = timeouts_for(candidate, live), candidate.provider.id
+        question = Question(request, candidate.wire, False, False, 1, timeouts, provider, deps.clock)
         async with deps.clock.timeout(_CEILING_S):
             found = await attempt(question, deps.transport)
     except (GatewayError, TimeoutError):

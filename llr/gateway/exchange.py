@@ -25,7 +25,7 @@ from llr.gateway.routes import GENERATIONS
 from llr.ir.loss import Loss, LossLevel
 from llr.routing.affinity import pin_ops
 from llr.routing.health import health_ops
-from llr.routing.limits import refusal, reserve
+from llr.routing.limits import NOTHING_RESERVED, refusal, reserve
 from llr.routing.outcome import Category, Commit, GiveUp, Next, Outcome, Phase, RetrySame, Verdict
 from llr.routing.plan import NO_KEYS, Need, Plan, Skip, keys_for, nothing_to_try, plan
 from llr.routing.retry import best_failure, classify
@@ -44,12 +44,14 @@ _OURS = frozenset((Category.AUTH, Category.FORBIDDEN))
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One attempt that came to nothing, and what was made of it."""
+    """One attempt that came to nothing, and what was made of it. `sent` is kept where its answer may yet be shown."""
 
     candidate: Candidate
     failure: Failure
     outcome: Outcome
     verdict: Verdict
+    sent: convert.Sent | None = None
+    ended_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -154,7 +156,7 @@ class Exchange:
                 break
             if self._asker.left_s() <= 0:
                 break
-        return self._refused()
+        return self._after_all() or self._refused()
 
     async def _planned(self) -> Plan:
         deps, route = self._deps, self._route
@@ -256,7 +258,7 @@ class Exchange:
             self._note_losses(sent.losses)
             more = self._asker.more(candidate, sent) if sent.pausing else None
             return Committed(candidate, answer, hold, outcome, sent, more)
-        tried = Tried(candidate, answer, outcome, verdict)
+        tried = Tried(candidate, answer, outcome, verdict, sent if answer.answer is not None else None, ended_at=now)
         self.tried.append(tried)
         return tried
 
@@ -300,6 +302,19 @@ class Exchange:
             recovered.clear()
         recovered[candidate.key] = now + _RECOVERED_S
         return False
+
+    def _after_all(self) -> Committed | None:
+        """Returns the first answer without a word: where nobody said more, it is what the vendor says, not an error.
+
+        What it held was given back when the next candidate was asked.
+        """
+        for tried in self.tried:
+            if tried.failure.answer is not None and tried.sent is not None:
+                self.tried.remove(tried)
+                self._note_losses(tried.sent.losses)
+                hold = Hold(self._deps.store, self._deps.clock, NOTHING_RESERVED)
+                return Committed(tried.candidate, tried.failure.answer, hold, tried.outcome, tried.sent)
+        return None
 
     def _refused(self) -> Refused:
         now = self._deps.clock.now()

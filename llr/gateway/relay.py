@@ -10,12 +10,9 @@ from typing import Protocol, Self
 from llr.base.clock import Clock
 from llr.base.errors import ErrorKind, Fault, GatewayError
 from llr.formats.translate import StreamTranslator
-from llr.gateway.attempt import Events, Raw
+from llr.gateway.attempt import LATE_S, Events, Raw
 from llr.gateway.pausing import More
 from llr.wire.http import BrokenBody
-
-# How long a translated answer that is complete waits for what may still come: usage, or just the end.
-LATE_S = 2.0
 
 
 class Ending(Protocol):

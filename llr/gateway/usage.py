@@ -1,11 +1,13 @@
 """Tokens an answer says it took, read from a copy in whatever format it came."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llr.base.names import FormatId
-from llr.gateway.watch import StreamWatch
 from llr.ir.events import Usage, merge_usage
+
+if TYPE_CHECKING:
+    from llr.gateway.watch import StreamWatch
 
 
 def _count(value: Any) -> int | None:
@@ -93,7 +95,7 @@ def usage_of_answer(wire: FormatId, value: Mapping[str, Any] | None) -> Usage | 
     return READERS[wire](value) if value is not None else None
 
 
-def usage_of_stream(wire: FormatId, watch: StreamWatch) -> Usage | None:
+def usage_of_stream(wire: FormatId, watch: "StreamWatch") -> Usage | None:
     """Returns the usage a stream told in its first and last event that speak of it."""
     total: Usage | None = None
     for value in watch.usage_values():

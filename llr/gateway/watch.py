@@ -14,12 +14,16 @@ from llr.base.jsonio import JSON, InvalidJSON, loads_answer, object_in
 from llr.base.names import FormatId
 from llr.base.records import dataclass
 from llr.formats.errors import stream_fault
+from llr.gateway import said
 from llr.wire.sse import BOM, parse_block, split_events
 
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What one event says. `done` are the choices that finished with it; `last` is the format's closing event."""
+    """What one event says. `done` are the choices that finished with it; `last` is the format's closing event.
+
+    `content` is something worth showing; a start of text and an ordinary end are nothing by themselves.
+    """
 
     content: bool = False
     done: frozenset[int] = frozenset()
@@ -32,12 +36,10 @@ _FIRST = frozenset({0})
 _CONTENT = Signs(content=True)
 _LAST = Signs(last=True)
 _DONE = Signs(content=True, done=_FIRST)
+_DONE_PLAIN = Signs(done=_FIRST)
 _DONE_LAST = Signs(content=True, done=_FIRST, last=True)
+_DONE_LAST_PLAIN = Signs(done=_FIRST, last=True)
 Reader = Callable[[str, Mapping[str, Any]], Signs]
-
-
-def _items(value: Any) -> list[Mapping[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _number(value: Any, default: int) -> int:
@@ -49,17 +51,14 @@ def read_chat(name: str, value: Mapping[str, Any]) -> Signs:
     if value.get("error") or name == "error":
         return Signs(fault=stream_fault(value))
     content, done = False, set[int]()
-    for place, choice in enumerate(_items(value.get("choices"))):
+    for place, choice in enumerate(said.rows(value.get("choices"))):
         reason = choice.get("finish_reason")
         if reason == "error":
             return Signs(fault=stream_fault(choice if choice.get("error") else value))
         if isinstance(reason, str) and reason:
             done.add(_number(choice.get("index"), place))
-        delta = choice.get("delta")
-        said = delta if isinstance(delta, dict) else choice.get("message")
-        said = said if isinstance(said, dict) else {}
-        content = content or bool(choice.get("text")) or any(said[key] for key in said if key != "role")
-    return Signs(content or bool(done), frozenset(done)) if content or done else NOTHING
+        content = content or said.in_choice(choice)
+    return Signs(content, frozenset(done)) if content or done else NOTHING
 
 
 def read_messages(name: str, value: Mapping[str, Any]) -> Signs:
@@ -67,15 +66,22 @@ def read_messages(name: str, value: Mapping[str, Any]) -> Signs:
     kind = value.get("type") or name
     if kind == "error" or name == "error":
         return Signs(fault=stream_fault(value))
-    if kind in ("content_block_start", "content_block_delta"):
+    if kind == "content_block_delta":
         return _CONTENT
+    if kind == "content_block_start":
+        return _CONTENT if said.in_block(value.get("content_block")) else NOTHING
     if kind == "message_delta":
         delta = value.get("delta")
-        return _DONE if isinstance(delta, dict) and delta.get("stop_reason") else NOTHING
+        if not isinstance(delta, dict) or not delta.get("stop_reason"):
+            return NOTHING
+        return _DONE_PLAIN if said.is_plain_end(delta) else _DONE
     return _LAST if kind == "message_stop" else NOTHING
 
 
 _RESPONSES_PRELUDE = frozenset({"response.created", "response.in_progress", "response.queued"})
+_RESPONSES_ITEMS = frozenset({"response.output_item.added", "response.output_item.done"})
+_RESPONSES_PARTS = frozenset({"response.content_part.added", "response.content_part.done"})
+_RESPONSES_TEXTS = frozenset({"response.output_text.done", "response.refusal.done"})
 _RESPONSES_END = frozenset({"response.completed", "response.incomplete", "response.cancelled"})
 
 
@@ -91,7 +97,15 @@ def read_responses(name: str, value: Mapping[str, Any]) -> Signs:
     if not isinstance(kind, str):
         return NOTHING
     if kind in _RESPONSES_END:
-        return _DONE_LAST
+        response = value.get("response")
+        plain = kind == "response.completed" and isinstance(response, dict) and not said.in_response(response)
+        return _DONE_LAST_PLAIN if plain else _DONE_LAST
+    if kind in _RESPONSES_ITEMS:
+        return _CONTENT if said.in_item(value.get("item")) else NOTHING
+    if kind in _RESPONSES_PARTS:
+        return _CONTENT if said.in_part(value.get("part")) else NOTHING
+    if kind in _RESPONSES_TEXTS:
+        return _CONTENT if value.get("text") or value.get("refusal") else NOTHING
     known = kind.startswith("response.") and kind not in _RESPONSES_PRELUDE
     return _CONTENT if known else NOTHING
 
@@ -104,12 +118,11 @@ def read_gemini(name: str, value: Mapping[str, Any]) -> Signs:
     if isinstance(feedback, dict) and feedback.get("blockReason"):
         return _DONE
     content, done = False, set[int]()
-    for place, candidate in enumerate(_items(value.get("candidates"))):
-        said = candidate.get("content")
-        content = content or (isinstance(said, dict) and bool(said.get("parts")))
+    for place, candidate in enumerate(said.rows(value.get("candidates"))):
+        content = content or said.in_candidate(candidate)
         if candidate.get("finishReason"):
             done.add(_number(candidate.get("index"), place))
-    return Signs(content or bool(done), frozenset(done)) if content or done else NOTHING
+    return Signs(content, frozenset(done)) if content or done else NOTHING
 
 
 _NOT_SAID = frozenset(("role", "id", "type", "name", "signature", "thoughtSignature", "encrypted_content"))
@@ -126,8 +139,9 @@ def letters(value: Any) -> int:
 
 def said_in(value: Mapping[str, Any]) -> int:
     """Returns the characters of content in one event of any format."""
-    choices = sum(letters(choice.get("delta")) + letters(choice.get("text")) for choice in _items(value.get("choices")))
-    parts = sum(letters(candidate.get("content")) for candidate in _items(value.get("candidates")))
+    rows = said.rows(value.get("choices"))
+    choices = sum(letters(choice.get("delta")) + letters(choice.get("text")) for choice in rows)
+    parts = sum(letters(candidate.get("content")) for candidate in said.rows(value.get("candidates")))
     return choices + parts + letters(value.get("delta"))
 
 

@@ -19,6 +19,8 @@ def _any_of(*texts: str, words: tuple[str, ...] = ()) -> re.Pattern[str]:
     return re.compile("|".join([*map(re.escape, texts), *(rf"\b{re.escape(word)}\b" for word in words)]))
 
 
+# What is said of an answer with nothing in it, and what a user's own rule can look for.
+EMPTY = "empty answer"
 _NO_CREDIT = (
     "insufficient_quota",
     "insufficient quota",
@@ -81,6 +83,7 @@ HINTS: dict[str, re.Pattern[str]] = {
         "web search credits are unavailable in this session",
         "web access unavailable",
     ),
+    "empty": _any_of(EMPTY),
 }
 
 _BAD_REQUEST = frozenset({400, 413, 422})
@@ -161,7 +164,8 @@ def _caused(category: Category, then: Then, *kinds: ErrorKind, phase: Phase | No
     return Row(category, then, kinds=frozenset(kinds), phases=frozenset({phase} if phase else ()))
 
 
-# A policy refusal, an overflow or another fault of one prompt cools nothing: the next prompt may pass.
+# A policy refusal, an overflow, an answer without a word or another fault of one prompt cools nothing: the next prompt
+# may pass.
 TABLE: tuple[Row, ...] = (
     _caused(Category.CLIENT, _STOP, ErrorKind.CANCELLED),
     _caused(Category.CONFIGURATION, _COOL, ErrorKind.CONFIGURATION),
@@ -192,6 +196,7 @@ TABLE: tuple[Row, ...] = (
     Row(Category.INVALID_REQUEST, _STOP, _BAD_REQUEST),
     Row(Category.CLIENT, _STOP, _CLIENT),
     Row(Category.SEARCH_UNAVAILABLE, _NEXT, _GOOD, "search"),
+    Row(Category.EMPTY, _NEXT, _GOOD, "empty"),
     Row(Category.UNKNOWN, _NEXT),
 )
 

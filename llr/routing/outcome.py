@@ -41,6 +41,7 @@ class Category(StrEnum):
     CLIENT = "client_error"
     UNKNOWN = "unknown_error"
     SEARCH_UNAVAILABLE = "search_unavailable"
+    EMPTY = "empty_answer"
 
 
 @dataclass(frozen=True, slots=True)

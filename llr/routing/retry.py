@@ -15,8 +15,10 @@ from llr.routing.waits import MAX_WAIT_S
 if TYPE_CHECKING:
     from random import Random
 
-# The failure a client can do most with, first: its own mistake, then what passes by itself, then the rest.
+# The failure a client can do most with, first: an answer after all, its own mistake, then what passes by itself, then
+# the rest.
 _USEFULNESS: tuple[Category, ...] = (
+    Category.EMPTY,
     Category.INVALID_REQUEST,
     Category.CLIENT,
     Category.POLICY,

@@ -64,7 +64,8 @@ def _response(kind: str, number: int, **more: Any) -> bytes:
     return event({"type": kind, "sequence_number": number, **more}, kind)
 
 
-RESPONSE = {"id": "resp_1", "object": "response", "status": "completed", "error": None, "output": [{"type": "message"}]}
+_SAID = {"type": "message", "content": [{"type": "output_text", "text": "Hello"}]}
+RESPONSE = {"id": "resp_1", "object": "response", "status": "completed", "error": None, "output": [_SAID]}
 RESPONSES_STREAM = [
     _response("response.created", 0, response={"id": "resp_1", "status": "in_progress", "error": None}),
     _response("response.in_progress", 1, response={"id": "resp_1", "status": "in_progress", "error": None}),
@@ -179,7 +180,7 @@ MESSAGES = Sample(
         "stop_reason": "end_turn",
     },
     MESSAGES_STREAM,
-    2,
+    3,
     5,
     MESSAGES_STREAM[-1].replace(b'": "', b'":"'),
     event({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, "error"),
@@ -195,7 +196,7 @@ RESPONSES = Sample(
     {},
     RESPONSE,
     RESPONSES_STREAM,
-    2,
+    3,
     5,
     b"",
     event({"type": "error", "code": "server_is_overloaded", "message": "busy", "sequence_number": 1}, "error"),

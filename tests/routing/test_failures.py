@@ -106,6 +106,7 @@ DECISIONS: list[tuple[int, str, Phase, Category, str, float, bool]] = [
     (503, "model_not_found in pool", H, Category.MODEL_NOT_FOUND, "next", HOUR, False),
     (302, "", H, Category.UNKNOWN, "next", 0.0, False),
     (200, "web access unavailable (out of credits)", Phase.BODY, Category.SEARCH_UNAVAILABLE, "next", 0.0, False),
+    (200, "empty answer", Phase.BODY, Category.EMPTY, "next", 0.0, False),
     (200, "not json", Phase.BODY, Category.UNKNOWN, "next", 0.0, False),
 ]
 
