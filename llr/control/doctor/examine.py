@@ -7,7 +7,13 @@ from llr.base.clock import Clock, SystemClock
 from llr.base.records import dataclass, field
 from llr.config.schema import Provider
 from llr.control.doctor.findings import Finding, cleaned
-from llr.control.doctor.local import look_at_auth, look_at_config, look_at_gateway, look_at_surroundings
+from llr.control.doctor.local import (
+    look_at_auth,
+    look_at_config,
+    look_at_gateway,
+    look_at_store,
+    look_at_surroundings,
+)
 from llr.control.doctor.reach import Way, examine_provider
 from llr.control.probe.ask import Asker
 from llr.control.report import refuse
@@ -43,6 +49,7 @@ async def examine(patient: Patient) -> tuple[Finding, ...]:
     if patient.only and not wanted:
         raise refuse("provider-not-found", f"Provider '{patient.only}' does not serve.", "See `llr config list`.")
     if not patient.offline:
+        found += await look_at_store(config, patient.env, patient.clock.now())
         found += await _providers(wanted, patient)
     keys = [*(one.key(patient.env) for one in config.providers), config.master_key]
     return cleaned(found, tuple(key.reveal() for key in keys if key))

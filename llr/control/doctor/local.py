@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from llr import __version__
 from llr.base.errors import GatewayError
-from llr.base.jsonio import JSON
+from llr.base.jsonio import JSON, InvalidJSON, loads
 from llr.base.names import DEFAULT_HOST
 from llr.config.knobs import KNOBS, knob_of, unused
 from llr.config.schema import Config, Issue, Level, LocalServer, Provider
@@ -18,12 +18,16 @@ from llr.daemon import instance, ports
 from llr.daemon.call import NothingRuns, call
 from llr.providers.windows import is_private_host
 from llr.routing.suggest import suggestions
-from llr.state.opening import open_store
+from llr.state.opening import DEFAULT_URL, open_store
+from llr.state.store import Keys
 
 CONFIG, GATEWAY, AUTH, STATE, ENVIRONMENT = "config", "gateway", "auth", "state", "environment"
 # Shorter ones can be guessed over a network.
 _LEAST_KEY_CHARS = 16
 _STATUS_TIMEOUT_S = 5.0
+# A stranger may take the connection and say nothing.
+HEALTH_TIMEOUT_S = 1.0
+_MOST_HEALTH_BYTES = 4096
 # Findings of the config that keep a provider from answering, whatever their level in the file.
 _FATAL = frozenset(("env-unset", "credential-missing"))
 
@@ -74,12 +78,34 @@ def look_at_gateway(config: Config | None, env: Mapping[str, str]) -> list[Findi
         return [Finding(GATEWAY, "bad-address", Grade.ERROR, str(exc), "Give it a port from 1 to 65535.")]
     holders = ports.owners(port) if port else ()
     if holders or (port and ports.busy(port)):
-        by = ", ".join(map(str, holders)) or "a process that this user may not see"
-        text = f"No gateway runs, and port {port} is held by {by}."
-        fix = f"Stop that, or choose another port: LLM_ROUTER_PORT, or `llr start --port={port + 1}`."
-        return [Finding(GATEWAY, "port-taken", Grade.ERROR, text, fix, {"port": port})]
+        return [_held(port, ", ".join(map(str, holders)) or "a process that this user may not see")]
     text = f"No gateway runs; port {port} is free." if port else "No gateway runs; it would take any free port."
     return [Finding(GATEWAY, "not-running", Grade.INFO, text, "`llr start`", {"port": port})]
+
+
+def _held(port: int, by: str) -> Finding:
+    if _is_gateway(port):
+        text = f"A gateway serves port {port} ({by}), but no state file tells of it, so no command reaches it."
+        fix = "Set HOME and LLM_ROUTER_RUNTIME_STATE_PATH as it has them; or `llr reclaim`, then `llr start`."
+        return Finding(GATEWAY, "unrecorded", Grade.WARNING, text, fix, {"port": port})
+    text = f"No gateway runs, and port {port} is held by {by}."
+    fix = f"Stop that, or choose another port: LLM_ROUTER_PORT, or `llr start --port={port + 1}`."
+    return Finding(GATEWAY, "port-taken", Grade.ERROR, text, fix, {"port": port})
+
+
+def _is_gateway(port: int) -> bool:
+    """Returns whether what listens on 127.0.0.1 answers `/health` as a gateway does."""
+    from http.client import HTTPConnection, HTTPException
+
+    connection = HTTPConnection("127.0.0.1", port, timeout=HEALTH_TIMEOUT_S)
+    try:
+        connection.request("GET", "/health")
+        body = loads(connection.getresponse().read(_MOST_HEALTH_BYTES))
+    except (OSError, HTTPException, InvalidJSON):
+        return False
+    finally:
+        connection.close()
+    return isinstance(body, dict) and body.get("status") == "ok" and "timestamp" in body
 
 
 def _running(running: instance.Instance) -> list[Finding]:
@@ -121,6 +147,30 @@ def look_at_surroundings(config: Config, env: Mapping[str, str]) -> list[Finding
         fix = f"Did you mean {near[0]}?" if near else "`llr help reference environment` lists them."
         found.append(Finding(ENVIRONMENT, "variable-unused", Grade.INFO if known else Grade.WARNING, text, fix))
     return found
+
+
+async def look_at_store(config: Config, env: Mapping[str, str], now: float) -> list[Finding]:
+    """Returns whether the Redis that gateways share their counts in answers, nothing where none is configured."""
+    wanted = settings(config, env)
+    if wanted.state_backend != "redis":
+        return []
+    try:
+        from llr.state.redis import RedisStore
+        from llr.state.resilient import StoreError
+    except ImportError:
+        # `look_at_surroundings` says so.
+        return []
+    url = wanted.state_url or DEFAULT_URL
+    store = RedisStore(url)
+    try:
+        await store.read(Keys(cursors=("doctor",)), now=now)
+    except StoreError as exc:
+        text = f"The state store {url} does not answer: {exc}. Meanwhile every gateway counts for itself."
+        fix = "Start it, or correct LLM_ROUTER_STATE_URL (`metadata.llr.state.url`)."
+        return [Finding(STATE, "store-away", Grade.WARNING, text, fix)]
+    finally:
+        await store.aclose()
+    return [Finding(STATE, "store-answers", Grade.OK, f"The state store {url} answers.")]
 
 
 def _existing(folder: str) -> str:

@@ -1,5 +1,6 @@
 """What the doctor sees without the network, and how the command tells it."""
 
+import asyncio
 import json
 import os
 import socket
@@ -12,11 +13,22 @@ import pytest
 from llr.cli.main import main
 from llr.config.parse import parse_config
 from llr.config.schema import Config
+from llr.control.doctor import Patient, examine, local
 from llr.control.doctor.findings import Finding, Grade
-from llr.control.doctor.local import look_at_auth, look_at_config, look_at_gateway, look_at_surroundings
+from llr.control.doctor.local import (
+    look_at_auth,
+    look_at_config,
+    look_at_gateway,
+    look_at_store,
+    look_at_surroundings,
+)
 from llr.daemon import ports
+from llr.wire.http import Request, Response
+from tests.net.rig import serving
+from tests.state.redis_rig import redis_server
 
 KEY = "sk-doctor-0123456789"
+SECRET = "the-password-of-the-store"
 
 
 def provider(**more: Any) -> dict[str, Any]:
@@ -53,6 +65,7 @@ def test_who_may_ask(env: dict[str, str], more: dict[str, Any], codes: set[str])
 
 
 def test_a_port_held_by_another_is_an_error_that_names_it(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "HEALTH_TIMEOUT_S", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port = sock.getsockname()[1]
         [found] = look_at_gateway(None, {**env, "LLM_ROUTER_PORT": str(port)})
@@ -65,6 +78,59 @@ def test_a_port_held_by_another_is_an_error_that_names_it(env: dict[str, str], m
     assert (hidden.code, "may not see" in hidden.message) == ("port-taken", True)
     [free] = look_at_gateway(None, {**env, "LLM_ROUTER_PORT": str(port)})
     assert (free.code, free.grade) == ("not-running", Grade.INFO)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"status": "ok", "timestamp": "2026-01-31T00:00:00Z"}', "unrecorded"),
+        (b'{"status": "ok"}', "port-taken"),
+        (b"[]", "port-taken"),
+        (b"<html>", "port-taken"),
+    ],
+)
+async def test_a_gateway_that_no_state_file_tells_of_is_known_by_its_health(
+    env: dict[str, str], body: bytes, code: str
+) -> None:
+    async def health(request: Request) -> Response:
+        assert request.target == "/health"
+        return Response(200, [(b"content-type", b"application/json")], body)
+
+    async with serving(health) as (_, port):
+        [found] = await asyncio.to_thread(look_at_gateway, None, {**env, "LLM_ROUTER_PORT": str(port)})
+    assert (found.code, str(port) in found.message, bool(found.fix)) == (code, True, True)
+
+
+def redis(port: int) -> dict[str, Any]:
+    return {"metadata": {"llr": {"state": {"backend": "redis", "url": f"redis://:{SECRET}@127.0.0.1:{port}/0"}}}}
+
+
+async def test_a_store_that_is_away_is_told_without_its_password(env: dict[str, str], tmp_path: Path) -> None:
+    pytest.importorskip("redis")
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+    file = tmp_path / "router.json"
+    file.write_text(json.dumps({"version": 2, "providers": [provider(enabled=False)], **redis(port)}))
+    online = await examine(Patient(str(file), env))
+    [away] = [one for one in online if one.code == "store-away"]
+    assert (away.grade, str(port) in away.message, bool(away.fix)) == (Grade.WARNING, True, True)
+    assert SECRET not in str([one.form() for one in online])
+    assert not {"store-away", "store-answers"} & {one.code for one in await examine(Patient(str(file), env, True))}
+
+
+@pytest.mark.needs("redis-server")
+async def test_a_store_that_answers(env: dict[str, str], tmp_path: Path) -> None:
+    pytest.importorskip("redis")
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+    open_to_all = {"metadata": {"llr": {"state": {"backend": "redis", "url": f"redis://127.0.0.1:{port}/0"}}}}
+    with redis_server(port, tmp_path):
+        [found] = await look_at_store(config(**open_to_all), env, 1.0)
+    assert (found.code, found.grade) == ("store-answers", Grade.OK)
+
+
+async def test_without_a_shared_store_nothing_is_asked(env: dict[str, str]) -> None:
+    assert await look_at_store(config(), env, 1.0) == []
 
 
 def test_a_port_that_is_none(env: dict[str, str]) -> None:
