@@ -3,6 +3,7 @@
 import os
 import select
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -22,7 +23,30 @@ def brief_gateway(config: str, scratch: str, env: Mapping[str, str]) -> Iterator
 
     Raises `Refused` with the last of its log when it does not come up.
     """
+    if sys.platform == "win32":
+        text = "No gateway runs, and Windows cannot start one that ends with the tool."
+        raise refuse("not-here", text, "`llr start --detach`, then again.", exit_code=FAILED)
     log = os.path.join(scratch, "gateway.log")
+    process, reading, held = _spawned(config, scratch, log, env)
+    try:
+        line = _line(reading, READY_S).split()
+        if line[:1] != ["READY"] or len(line) < 4:
+            with open(log, encoding="utf-8", errors="replace") as file:
+                said = file.read()[-2000:].strip()
+            raise refuse("start-failed", f"The gateway did not start: {said or 'it said nothing'}", exit_code=FAILED)
+        yield line[3]
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        os.close(held)
+
+
+def _spawned(config: str, scratch: str, log: str, env: Mapping[str, str]) -> tuple["subprocess.Popen[bytes]", int, int]:
+    """Returns the process, where it says that it is ready, and what keeps it alive while it is open."""
     reading, writing = os.pipe()
     # The tool inherits neither end: what is open in it would keep the gateway.
     alive, held = os.pipe()
@@ -48,21 +72,7 @@ def brief_gateway(config: str, scratch: str, env: Mapping[str, str]) -> Iterator
         )
     os.close(writing)
     os.close(alive)
-    try:
-        line = _line(reading, READY_S).split()
-        if line[:1] != ["READY"] or len(line) < 4:
-            with open(log, encoding="utf-8", errors="replace") as file:
-                said = file.read()[-2000:].strip()
-            raise refuse("start-failed", f"The gateway did not start: {said or 'it said nothing'}", exit_code=FAILED)
-        yield line[3]
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        os.close(held)
+    return process, reading, held
 
 
 def _line(fd: int, patience_s: float) -> str:
