@@ -12,14 +12,13 @@ from llr.base.jsonio import JSON
 from llr.base.redact import scrub
 from llr.cli.context import Context
 from llr.config.schema import Config
-from llr.config.settings import listen_address
 from llr.control import configfile
 from llr.control.agentbrief import CLAUDE, HEALTH, OPENAI, RESPONSES, Probe, State, decision_options
 from llr.control.agentlines import brief, brief_data
 from llr.control.params import Kind, Param
 from llr.control.perform import refusals
 from llr.control.report import Outcome, refuse
-from llr.daemon import instance
+from llr.daemon import instance, ports
 from llr.daemon.call import NothingRuns, call
 from llr.daemon.instance import Instance
 
@@ -66,15 +65,15 @@ def _state(args: Namespace, context: Context, path: str, config: Config) -> Stat
         asked = options[0] if options else ""
         probes = _probes(running.origin, token, asked if args.live_test_responses else "", timeout_ms / 1000)
         ready = _dry_check(running, asked)
-    host, port = listen_address(config, context.env)
+    address = ports.expected(config, context.env)
     return State(
         config_path=_short(path),
         config=config,
-        endpoint=running.origin if running else instance.origin(host, port),
+        endpoint=running.origin if running else instance.origin(address.host, address.port),
         running=running is not None,
         require_auth=bool(running and running.require_auth),
         running_config=_short(running.config_path) if running and running.config_path else "(demo)",
-        busy_pids=() if running else _busy(port),
+        busy_pids=() if running else _busy(address.port),
         mode="executed" if executed else "skipped-by-flag" if args.skip_live_test else "pending-local-server",
         timeout_ms=timeout_ms,
         probes=probes,
@@ -88,9 +87,7 @@ def _short(path: str) -> str:
 
 
 def _busy(port: int) -> tuple[int, ...]:
-    from llr.daemon.ports import owners
-
-    return tuple(owner.pid for owner in owners(port))
+    return tuple(owner.pid for owner in ports.owners(port))
 
 
 def _key(running: Instance, path: str, config: Config, context: Context) -> str:

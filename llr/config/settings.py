@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 
 from llr.base.jsonio import JSON
-from llr.base.names import DEFAULT_HOST, DEFAULT_PORT, FALSE_WORDS, TRUE_WORDS
+from llr.base.names import FALSE_WORDS, TRUE_WORDS
 from llr.config.grammar import scalar_text
 from llr.config.knobs import KNOBS, PREFIX, Knob
 from llr.config.schema import Config, Settings
@@ -48,15 +48,6 @@ def settings(config: Config | None, env: Mapping[str, str]) -> Settings:
         state_url=read.text("STATE_URL") or scalar_text(state.get("url")) or None,
         candidate_state_ttl_s=read.seconds("CANDIDATE_STATE_TTL_MS", defaults.candidate_state_ttl_s),
     )
-
-
-def listen_address(config: Config | None, env: Mapping[str, str]) -> tuple[str, int]:
-    """Returns where to listen: `LLM_ROUTER_PORT`, else `metadata.localServer`, else 127.0.0.1:8376."""
-    local = config.local_server if config is not None else None
-    number = _port(env.get("LLM_ROUTER_PORT"))
-    if number is None and local is not None:
-        number = local.port
-    return (local.host if local is not None else None) or DEFAULT_HOST, _or(number, DEFAULT_PORT)
 
 
 def parse_integer(text: str) -> int | None:
@@ -123,11 +114,6 @@ class _Reader:
 
 def _or(found: int | None, default: int) -> int:
     return default if found is None else found
-
-
-def _port(text: str | None) -> int | None:
-    found = parse_integer(text or "")
-    return found if found is not None and found <= 65_535 else None
 
 
 def _allow_list(listed: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,16 +6,16 @@ Law: whatever goes wrong here is a line in a report; the save or start that led 
 from collections.abc import Mapping
 
 from llr.config.schema import Config, Doc, Parsed
-from llr.config.settings import listen_address
 from llr.control.call import Call
 from llr.control.configfile import Loaded
-from llr.daemon import instance
+from llr.daemon import instance, ports
 from llr.tools.endpoint import normalized
 
 
 def configured_origin(config: Config | None, env: Mapping[str, str]) -> str:
     """Returns where a gateway with this config would listen."""
-    return normalized(instance.origin(*listen_address(config, env)))
+    address = ports.expected(config, env)
+    return normalized(instance.origin(address.host, address.port))
 
 
 def after_save(

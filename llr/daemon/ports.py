@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from llr.base.names import DEFAULT_HOST, DEFAULT_PORT
 from llr.base.records import dataclass
 from llr.base.redact import scrub
-from llr.config.schema import LocalServer
+from llr.config.schema import Config, LocalServer
 
 PORT_VARIABLE = "LLM_ROUTER_PORT"
 # Enough to know a program by.
@@ -58,6 +58,15 @@ def choose(host: str | None, port: str | None, env: Mapping[str, str], local: Lo
         number = local.port if local.port is not None else DEFAULT_PORT
     plain = (named_host or DEFAULT_HOST).strip().removeprefix("[").removesuffix("]")
     return Address(plain, number, both_loopbacks=named_host is None or plain == "localhost")
+
+
+def expected(config: Config | None, env: Mapping[str, str]) -> Address:
+    """Returns where a gateway would listen that is started without flags; a variable that is no port is passed over."""
+    local = config.local_server if config is not None else LocalServer()
+    try:
+        return choose(None, None, env, local)
+    except AddressError:
+        return choose(None, None, {}, local)
 
 
 @dataclass(frozen=True, slots=True)

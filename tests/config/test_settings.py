@@ -7,7 +7,7 @@ import pytest
 from llr.config.knobs import CONFIG_NAMES, KNOBS, knob_of, unused
 from llr.config.parse import parse_config
 from llr.config.schema import Config, Settings
-from llr.config.settings import listen_address, settings
+from llr.config.settings import settings
 
 
 def config(**routing: Any) -> Config:
@@ -110,11 +110,3 @@ def test_every_knob_is_explained_and_readable_in_camel_case() -> None:
 def test_variables_that_do_nothing_here_are_listed() -> None:
     env = {P + "WEB_PORT": "1", P + "NONSENSE": "1", P + "PORT": "1", "PATH": "/bin", "ROUTE_CONFIG_JSON": "{}"}
     assert unused(env) == (P + "NONSENSE", P + "WEB_PORT", "ROUTE_CONFIG_JSON")
-
-
-def test_where_to_listen() -> None:
-    local = parse_config({"metadata": {"localServer": {"host": "0.0.0.0", "port": 1}}}, {}).config
-    assert listen_address(None, {}) == ("127.0.0.1", 8376)
-    assert listen_address(local, {}) == ("0.0.0.0", 1)
-    assert listen_address(local, {P + "PORT": "2", "PORT": "9"}) == ("0.0.0.0", 2)
-    assert listen_address(local, {P + "PORT": "70000"}) == ("0.0.0.0", 1)

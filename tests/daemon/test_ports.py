@@ -2,6 +2,7 @@ import socket
 
 import pytest
 
+from llr.config.parse import parse_config
 from llr.config.schema import LocalServer
 from llr.daemon import ports
 from llr.daemon.ports import Address, AddressError, shown_command
@@ -51,6 +52,15 @@ def test_wrong_ports_name_their_source(port: str | None, env: dict[str, str], me
     with pytest.raises(AddressError) as caught:
         ports.choose(None, port, env, LocalServer())
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("env", "port"), [({}, 1), ({"LLM_ROUTER_PORT": "2", "PORT": "9"}, 2), ({"LLM_ROUTER_PORT": "70000"}, 1)]
+)
+def test_where_a_gateway_would_listen_is_known_whatever_the_variable_says(env: dict[str, str], port: int) -> None:
+    local = parse_config({"metadata": {"localServer": {"host": "0.0.0.0", "port": 1}}}, {}).config
+    assert ports.expected(local, env) == Address("0.0.0.0", port)
+    assert ports.expected(None, {}) == Address("127.0.0.1", 8376, both_loopbacks=True)
 
 
 @pytest.mark.parametrize(

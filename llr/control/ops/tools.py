@@ -5,13 +5,12 @@ from collections.abc import Mapping
 from llr.base.jsonio import JSON
 from llr.base.records import dataclass
 from llr.config.schema import Config
-from llr.config.settings import listen_address
 from llr.control import listing
 from llr.control.call import Call
 from llr.control.operation import Reading
 from llr.control.report import Fields, Items, Outcome, Report, Section, refuse, yes
 from llr.control.toolwiring import Job, Step, bindings, connect, disconnect, status
-from llr.daemon import instance
+from llr.daemon import instance, ports
 from llr.tools import claude_code, codex, factory_droid
 from llr.tools.base import Binding, Endpoint, Tool, ToolStatus
 from llr.tools.endpoint import endpoint, normalized
@@ -78,7 +77,8 @@ def origin(call: Call) -> str:
     running = instance.active(instance.state_path(call.env))
     if running is not None:
         return running.origin
-    return instance.origin(*listen_address(listing.read(call).parsed.config, call.env))
+    address = ports.expected(listing.read(call).parsed.config, call.env)
+    return instance.origin(address.host, address.port)
 
 
 def job_of(face: Face, call: Call, *, needs_key: bool = False) -> tuple[Job, Config | None]:
