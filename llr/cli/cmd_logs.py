@@ -1,4 +1,4 @@
-"""`llr logs`: the end of the service log, or of the activity log; `-f` goes on as they grow."""
+"""`llr logs`: the end of the service log, the activity log or the request log; `-f` goes on as they grow."""
 
 import json
 import os
@@ -27,20 +27,23 @@ PARAMS: tuple[Param, ...] = (
         short="n",
     ),
     Param("activity", "The activity log: fallbacks and failures, one entry each.", Kind.BOOL, default=False),
+    Param(
+        "requests", "The request log: one line for every request, where the config keeps one.", Kind.BOOL, default=False
+    ),
     Param("file", "Another log file.", Kind.PATH),
-    Param("config", "Config file whose activity log is meant.", Kind.PATH),
+    Param("config", "Config file whose activity or request log is meant.", Kind.PATH),
 )
 
 
 def _path(args: Namespace, context: Context) -> str:
     if args.file:
         return os.path.abspath(str(args.file))
-    if not args.activity:
+    if not (args.activity or args.requests):
         running = instance.active(instance.state_path(context.env))
         return (running.log_file if running is not None else None) or service_log()
-    from llr.control.activity import activity_path
+    from llr.control.activity import activity_path, log_beside
 
-    return activity_path(config_path(args))
+    return log_beside(config_path(args), "requests") if args.requests else activity_path(config_path(args))
 
 
 def activity_line(line: str) -> str:
@@ -53,12 +56,13 @@ def activity_line(line: str) -> str:
     return f"{text} {detail}" if detail else text
 
 
-def _entry(line: str) -> Mapping[str, JSON] | None:
+def _entry(line: str, key: str = "message") -> Mapping[str, JSON] | None:
+    """Returns what a log's line holds; `key` is what no line of that log lacks."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) and value.get("message") else None
+    return value if isinstance(value, dict) and value.get(key) else None
 
 
 def run(args: Namespace, context: Context) -> Outcome:
@@ -79,18 +83,25 @@ def run(args: Namespace, context: Context) -> Outcome:
 
 
 def _advice(args: Namespace) -> str:
+    if args.requests:
+        return "Nothing was asked yet, or metadata.llr.requestLog.enabled is not true."
     if args.activity:
         return "Nothing was logged yet, or metadata.activityLog.enabled is false."
     return "A gateway in the foreground logs on its own stderr; a systemd service: `journalctl --user -u llm-router`."
 
 
 def _shown(line: str, args: Namespace) -> str:
+    if args.requests:
+        from llr.control.requestlog import request_line
+
+        row = _entry(line, "id")
+        return scrub(request_line(row)) if row is not None else ""
     return scrub(activity_line(line) if args.activity else line)
 
 
 def _data(line: str, args: Namespace) -> JSON:
     text = scrub(line)
-    value = _entry(text) if args.activity else None
+    value = _entry(text, "id") if args.requests else _entry(text) if args.activity else None
     return dict(value) if value is not None else text
 
 

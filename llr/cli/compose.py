@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from random import Random
 
 from llr import __version__
@@ -22,10 +23,11 @@ from llr.config.mask import is_secret_header
 from llr.config.schema import Config, Issue, Level
 from llr.config.settings import settings as effective
 from llr.control import catalogue, configfile, issues
-from llr.control.activity import Activity, ActivityFile, activity_path
+from llr.control.activity import Activity, ActivityFile, activity_path, log_beside
 from llr.control.configfile import Loaded
 from llr.control.configwatch import Accepted, ConfigWatch, Refused, Reload, Signature, Unchanged, file_signature
 from llr.control.report import refuse
+from llr.control.requestlog import RequestLog, prices
 from llr.daemon import descriptors
 from llr.daemon.channel import Answer, Answerer, Ask
 from llr.daemon.log import Log
@@ -71,6 +73,8 @@ async def build_app(launch: Launch, log: Log) -> App:
     client = Client(env)
     kept = None if launch.demo else ActivityFile(activity_path(launch.config_path))
     activity = Activity(kept.write) if kept is not None else None
+    requests = None if launch.demo else RequestLog(log_beside(launch.config_path, "requests"))
+    observers = [each for each in (log_observer(log), activity, requests) if each is not None]
     deps = Deps(
         configs=ConfigHolder(_known(launch, config, log), found, env=env),
         store=chosen.store,
@@ -79,7 +83,7 @@ async def build_app(launch: Launch, log: Log) -> App:
         clock=clock,
         rng=Random(),
         ids=RandomIds(),
-        observe=all_of(log_observer(log), activity) if activity is not None else log_observer(log),
+        observe=all_of(*observers),
         failures_only=not log.shows("debug"),
         require_auth=launch.require_auth,
         bound_hosts=(launch.host,),
@@ -87,7 +91,7 @@ async def build_app(launch: Launch, log: Log) -> App:
         started_at=clock.now(),
         version=__version__,
     )
-    live = _Live(launch, log, env, deps, chosen, client, upstream, activity, kept)
+    live = _Live(launch, log, env, deps, chosen, client, upstream, activity, kept, requests)
     live.know(config)
     live.watch_file(loaded, found.reload_debounce_s, seen)
     return App(live.handle, live.aclose, limits, found.drain_timeout_s, live.routes(), live.join)
@@ -141,6 +145,7 @@ class _Live:
     upstream: Server | None
     activity: Activity | None
     activity_file: ActivityFile | None
+    requests: RequestLog | None
     gateway: Gateway | None = None
     watch: ConfigWatch | None = None
     watching: "asyncio.Task[None] | None" = None
@@ -164,6 +169,10 @@ class _Live:
         self.log.secrets = (*(key.reveal() for key in (*keys, config.master_key) if key), *sent)
         if self.activity is not None:
             self.activity.secrets, self.activity.enabled = self.log.secrets, config.activity_log
+        if self.requests is not None:
+            self.requests.enabled = effective(config, self.env).request_log
+            path = self.launch.config_path
+            self.requests.price = prices(config, cache(lambda: catalogue.load_or_builtin(path)[0]))
         if self.gateway is None:
             self.gateway = Gateway(self.deps)
 
@@ -306,8 +315,9 @@ class _Live:
         if self.upstream is not None:
             await self.upstream.close()
         await self.chosen.store.aclose()
-        if self.activity_file is not None:
-            await self.activity_file.aclose()
+        for kept in (self.activity_file, self.requests):
+            if kept is not None:
+                await kept.aclose()
 
 
 class _Handler(logging.Handler):

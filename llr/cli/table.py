@@ -97,8 +97,13 @@ COMMANDS: dict[str, Command] = {
     ),
     "logs": Command(
         "llr.cli.cmd_logs",
-        "Show the end of the service log or of the activity log.",
-        (("The last lines", "llr logs"), ("As it grows", "llr logs -f"), ("What failed over", "llr logs --activity")),
+        "Show the end of the service log, the activity log or the request log.",
+        (
+            ("The last lines", "llr logs"),
+            ("As it grows", "llr logs -f"),
+            ("What failed over", "llr logs --activity"),
+            ("Every request", "llr logs --requests"),
+        ),
     ),
     "ai-help": Command(
         "llr.cli.cmd_ai_help",
@@ -162,7 +167,7 @@ BARE_FLAGS = frozenset(
         *("device-code", "fill-model-context-windows", "enabled", "skip-probe", "set-master-key", "prune-references"),
         *("clear-fallback-targets", "clear-fallbacks", "remove-bucket", "replace-rate-limits", "generate-master-key"),
         *("print", "create-backup", "follow", "activity", "skip-live-test", "live-test-responses", "allow-plain-http"),
-        *("counts", "shell-profile"),
+        *("counts", "requests", "shell-profile"),
         *("open", "router-watch-config", "router-watch-binary", "router-require-auth", "allow-remote-clients"),
     )
 )

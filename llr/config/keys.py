@@ -60,6 +60,7 @@ ROOT_LLR = _table(
     Key("routing", "object", "the routing knobs in camelCase; the environment wins", "{}"),
     Key("allowedHosts", "list", "further names accepted in `Host`", "[]"),
     Key("responsesStore", "object", "`maxEntries`, `maxBytes`, `ttlMs` of the local response history"),
+    Key("requestLog", "object", "`enabled`: a line for every request, `llr logs --requests` shows them", "disabled"),
     Key("carrierKeyFile", "path", f"key that signs reasoning carriers; {_FROM}", ".llr-carrier.key"),
 )
 PROVIDER = _table(
@@ -208,6 +209,7 @@ LOCAL_SERVER = _table(
     Key("requireAuth", "bool", "clients must present the master key", "false"),
 )
 ACTIVITY_LOG = _table(Key("enabled", "bool", "write the activity log", "true"))
+REQUEST_LOG = _table(Key("enabled", "bool", "write the request log", "false"))
 LOCAL_MODELS = _table(
     Key("runtime", "object", "local runtime"),
     Key("library", "object", "model files"),
@@ -321,6 +323,7 @@ TRAITS = _table(
     Key("stream_usage", "bool", "a Chat server takes `stream_options.include_usage`"),
     Key("strict_tools", "bool", "takes `strict` on tools"),
     Key("think_tags", "bool", "writes its thoughts as `<think>…</think>` into the text"),
+    Key("tools_via_chat", "bool", "Messages clients' requests with tools go to its Chat endpoint first, with losses"),
     Key("top_k", "bool", "a Chat server takes it"),
     Key("web_search", "bool", "searches the web by itself when asked to"),
     Key("reasoningStyle", "text", "flat or nested: `reasoning_effort`, or `reasoning: {effort}`"),
@@ -359,6 +362,7 @@ KEYS: Mapping[str, Mapping[str, Key]] = {
     "responsesStore": RESPONSES_STORE,
     "localServer": LOCAL_SERVER,
     "activityLog": ACTIVITY_LOG,
+    "requestLog": REQUEST_LOG,
     "localModels": LOCAL_MODELS,
     "webSearch": WEB_SEARCH,
     "searchBackend": SEARCH_BACKEND,

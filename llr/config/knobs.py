@@ -117,6 +117,7 @@ _KNOBS = (
     _ms("DRAIN_TIMEOUT_MS", 30_000, "how long a stop waits for open requests"),
     _ms("HANDOVER_DRAIN_TIMEOUT_MS", 3_600_000, "how long a hand-over waits for open requests"),
     _ms("BINARY_WATCH_INTERVAL_MS", 15_000, "how often the program file is looked at", 1_000),
+    Knob("LLM_ROUTER_REQUEST_LOG", "bool", "false", "every request leaves a line in the request log"),
     Knob("LLM_ROUTER_PORT", "int", "8376", "port to listen on", 0, 65_535),
     Knob("LLM_ROUTER_RUNTIME_STATE_PATH", "path", "~/.llm-router.runtime.json", "runtime-state file"),
     Knob("LLM_ROUTER_CLI_PATH", "path", "own argv", "program used for relaunch and service"),

@@ -92,6 +92,7 @@ def _root_keys(root: Cursor) -> Config:
         state=_state(root.llr("state").of("state")),
         responses_store=_responses_store(root.llr("responsesStore").of("responsesStore")),
         carrier_key_file=root.llr("carrierKeyFile").text() or None,
+        request_log=_checked(root.llr("requestLog").of("requestLog")).key("enabled").flag(False),
     )
 
 

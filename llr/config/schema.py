@@ -255,6 +255,7 @@ class Config:
     state: Mapping[str, JSON] = field(default_factory=lambda: _NOTHING)
     responses_store: ResponsesStoreSpec = ResponsesStoreSpec()
     carrier_key_file: str | None = None
+    request_log: bool = False
     raw: Mapping[str, Any] = field(default_factory=lambda: _NOTHING, repr=False)
 
 
@@ -298,3 +299,4 @@ class Settings:
     state_path: str | None = None
     state_url: str | None = None
     candidate_state_ttl_s: float = 86_400.0
+    request_log: bool = False

@@ -1,42 +1,45 @@
 """The activity log: one entry for each request that failed over, recovered or failed, in a file beside the config.
 
+A request that asked how it was routed leaves the whole way, as a structured entry.
+
 Law: entries hold no body, no header and no key; writing never delays and never fails a request.
 """
 
-import asyncio
-import logging
 import os
 import re
 import secrets
-from collections import OrderedDict, deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from functools import partial
 
-from llr.base.jsonio import JSON, dumps
+from llr.base.jsonio import JSON
 from llr.base.records import dataclass
 from llr.base.redact import scrub
 from llr.base.stamps import stamp
-from llr.daemon.logfile import LogFile
-from llr.gateway.observe import Attempted, Finished, Record
+from llr.control.jsonlines import JsonLines
+from llr.control.requestlog import routing_json
+from llr.gateway.observe import Attempted, Finished, Record, Trace
 from llr.routing.outcome import Commit, GiveUp, Next, Outcome, Phase, Verdict
-
-log = logging.getLogger("llr.activity")
 
 MAX_BYTES = 5 * 1024 * 1024
 # Provider texts longer than this are cut, and end in an ellipsis.
 MAX_SAID = 240
-# Entries waiting for the disk, and requests under way that failed once; beyond it the oldest are forgotten.
-_MAX_WAITING = 1_000
+# Requests under way that failed once; beyond it the oldest are forgotten.
 _MAX_OPEN = 10_000
 _FROM_PROVIDER = frozenset((Phase.HEADERS, Phase.BODY, Phase.STREAM))
 
 
 def activity_path(config: str) -> str:
     """Returns where the activity log of a config file lies: beside it, named after it."""
-    folder, name = os.path.split(config)
-    stem = name.rpartition(".")[0] or name
+    return log_beside(config, "activity")
+
+
+def log_beside(config: str, name: str) -> str:
+    """Returns the path of one of the logs that lie beside a config file."""
+    folder, file = os.path.split(config)
+    stem = file.rpartition(".")[0] or file
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-") or "llm-router"
-    return os.path.join(folder, f".{stem}.activity.jsonl")
+    return os.path.join(folder, f".{stem}.{name}.jsonl")
 
 
 def summary(outcome: Outcome, verdict: Verdict) -> str:
@@ -71,12 +74,13 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one entry says; `kind` is `fallback-triggered`, `fallback-succeeded` or `request-failed`."""
+    """What one entry says; `kind` is `fallback-triggered`, `fallback-succeeded`, `request-failed` or `route-trace`."""
 
     level: str
     kind: str
     message: str
     detail: str
+    trace: Mapping[str, JSON] | None = None
 
 
 class Activity:
@@ -126,6 +130,8 @@ class Activity:
 
     def _finished(self, record: Finished) -> None:
         failed = self._open.pop(record.id, None)
+        if record.trace is not None and record.trace.debug:
+            self._trace(record, record.trace)
         if record.end != "failed":
             return
         if record.ref:
@@ -139,9 +145,17 @@ class Activity:
         text = f"{failed.ref} failed ({failed.summary}). {end}{failed.said}"
         self._tell(record.at, "error", "request-failed", f"Request failed for {failed.label}.", text)
 
-    def _tell(self, at: float, level: str, kind: str, message: str, detail: str) -> None:
+    def _trace(self, record: Finished, trace: Trace) -> None:
+        message = f"Request routed for {_label(record.model, record.route)}."
+        steps = ", ".join(map(str, trace.tries)) or "nobody was asked"
+        facts: dict[str, JSON] = {"request": record.id, "status": record.status, "end": record.end}
+        self._tell(record.at, "info", "route-trace", message, steps, {**facts, **routing_json(trace)})
+
+    def _tell(
+        self, at: float, level: str, kind: str, message: str, detail: str, trace: Mapping[str, JSON] | None = None
+    ) -> None:
         if self.enabled:
-            self._write(at, Entry(level, kind, message, detail))
+            self._write(at, Entry(level, kind, message, detail, trace))
 
 
 def _label(model: str, route: str) -> str:
@@ -149,58 +163,15 @@ def _label(model: str, route: str) -> str:
     return route if not model or model == route else f"{model} -> {route}"
 
 
-class ActivityFile:
-    """Appends entries to a file beside the loop; the file is moved aside to `<path>.1` when it grows too large."""
+class ActivityFile(JsonLines):
+    """The file of the entries."""
 
     def __init__(self, path: str, *, max_bytes: int = MAX_BYTES) -> None:
-        self.path = path
-        self._max_bytes = max_bytes
-        self._waiting: deque[bytes] = deque(maxlen=_MAX_WAITING)
-        self._writing: asyncio.Task[None] | None = None
-        self._file: LogFile | None = None
-        self._warned = False
+        super().__init__(path, "activity log", max_bytes=max_bytes)
 
     def write(self, at: float, entry: Entry) -> None:
         """Returns at once; the entry is written in the background."""
-        self._waiting.append(dumps(_row(at, entry)))
-        if self._writing is None:
-            self._writing = asyncio.get_running_loop().create_task(self._drain())
-
-    async def aclose(self) -> None:
-        """Returns when everything is written."""
-        while self._writing is not None:
-            await self._writing
-        if self._file is not None:
-            with suppress(OSError):
-                self._file.close()
-            self._file = None
-
-    async def _drain(self) -> None:
-        try:
-            while self._waiting:
-                lines = list(self._waiting)
-                self._waiting.clear()
-                await asyncio.to_thread(self._append, lines)
-        finally:
-            self._writing = None
-
-    def _append(self, lines: list[bytes]) -> None:
-        try:
-            if self._file is None:
-                self._file = LogFile(self.path, self._max_bytes)
-            for line in lines:
-                self._file.write(line.decode() + "\n")
-                self._file.flush()
-        except (OSError, ValueError) as exc:
-            if not self._warned:
-                log.warning("the activity log %s cannot be written: %s", self.path, exc)
-            self._warned = True
-            with suppress(OSError, ValueError):
-                if self._file is not None:
-                    self._file.close()
-            self._file = None
-        else:
-            self._warned = False
+        self.add(partial(_row, at, entry))
 
 
 def _row(at: float, entry: Entry) -> dict[str, JSON]:
@@ -213,4 +184,5 @@ def _row(at: float, entry: Entry) -> dict[str, JSON]:
         "source": "runtime",
         "kind": entry.kind,
         "category": "usage",
+        **({"trace": dict(entry.trace)} if entry.trace is not None else {}),
     }

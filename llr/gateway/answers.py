@@ -13,12 +13,12 @@ from llr.gateway import convert
 from llr.gateway.array import ArrayBody, as_array
 from llr.gateway.attempt import Events, Raw, Whole
 from llr.gateway.call import Call
-from llr.gateway.debug import debug_headers
+from llr.gateway.debug import debug_headers, trace_of
 from llr.gateway.deps import Deps
 from llr.gateway.exchange import Committed, Exchange, Refused
 from llr.gateway.history import final_response, remember
 from llr.gateway.limitfields import told_by
-from llr.gateway.observe import Finished, ignore
+from llr.gateway.observe import Finished, Trace, ignore
 from llr.gateway.peers import calibrate
 from llr.gateway.pings import SILENCE_S, Pinger
 from llr.gateway.relay import EventBody, RawBody
@@ -42,7 +42,10 @@ from llr.wire.http import Heartbeat, RawHeaders, Response
 
 @dataclass(slots=True)
 class Books:
-    """What is still open of one request: what it holds, and that it is not yet reported."""
+    """What is still open of one request: what it holds, and that it is not yet reported.
+
+    `logged`: the request log is on. `bytes_in` is the body's size, which is forgotten with the body.
+    """
 
     call: Call
     exchange: Exchange
@@ -53,6 +56,8 @@ class Books:
     bytes_out: Callable[[], int] = int
     usage: Callable[[], Usage | None] = lambda: None
     closed: bool = False
+    logged: bool = False
+    bytes_in: int = 0
     turn: Mapping[str, JSON] | None = None
 
     def keep_turn(self, said: bytes) -> None:
@@ -87,7 +92,17 @@ class Books:
         """Returns whether the observer is told of this end."""
         if self.deps.observe is ignore:
             return False
-        return not self.deps.failures_only or fault is not None or bool(self.exchange.tried)
+        return not self.deps.failures_only or fault is not None or bool(self.exchange.tried) or self.is_traced()
+
+    def is_traced(self) -> bool:
+        """Returns whether somebody wants to know the whole way of this request."""
+        return self.logged or self.exchange.debug
+
+    def _trace(self) -> Trace | None:
+        if not self.is_traced():
+            return None
+        ended_at = self.first_token_at
+        return trace_of(self.call, self.exchange, self.committed, now=ended_at, bytes_in=self.bytes_in)
 
     def _asks_usage(self) -> bool:
         """Returns whether it matters here what was used: for token limits and estimates."""
@@ -139,17 +154,20 @@ class Books:
                 fault.message if fault is not None else "",
                 tuple(tried.candidate.ref for tried in self.exchange.tried),
                 self.call.model,
+                self._trace(),
             )
         )
 
 
-async def answer(call: Call, exchange: Exchange, deps: Deps) -> Response:
+async def answer(call: Call, exchange: Exchange, deps: Deps, *, logged: bool = False) -> Response:
     """Returns the answer to a request: at once for a plain one, by the silence rule for a stream.
 
     A stream client hears nothing for 15 s, so that a failure of all candidates is a real status; then the head goes
-    out, pings follow, and the loop goes on behind them.
+    out, pings follow, and the loop goes on behind them. `logged`: the request log wants to know all of it.
     """
-    books = Books(call, exchange, deps)
+    books = Books(call, exchange, deps, logged=logged)
+    if books.is_traced():
+        books.bytes_in = call.payload.size
     try:
         if not call.stream:
             return await _shown(await exchange.run(), books)

@@ -30,7 +30,7 @@ from llr.gateway.models import (
     models_answer,
     shape_for,
 )
-from llr.gateway.observe import Started, ignore
+from llr.gateway.observe import Finished, Started, Trace, ignore
 from llr.gateway.peers import forget, look_up, referred
 from llr.gateway.respond import JSON_HEADERS, fault_response, with_request_id
 from llr.gateway.routes import Access, Action, Match, allowed, client_of, find, normal_path
@@ -203,10 +203,21 @@ class Gateway:
             route = live.route(call.model, call.client, kind)
             need = need_of(call, route)
         except GatewayError as exc:
-            return fault_response(exc.fault, call.client, call.context())
+            response = fault_response(exc.fault, call.client, call.context())
+            if live.settings.request_log:
+                deps.observe(_unroutable(call, response.status, deps.clock.now()))
+            return response
         if deps.observe is not ignore and not deps.failures_only:
             deps.observe(_started(call, need))
-        return await answer(call, Exchange(call, route, need, live, deps, first), deps)
+        exchange = Exchange(call, route, need, live, deps, first)
+        return await answer(call, exchange, deps, logged=live.settings.request_log)
+
+
+def _unroutable(call: Call, status: int, now: float) -> Finished:
+    """Returns the end of a request that names nothing this configuration serves."""
+    size, kind = call.payload.size, call.action.value
+    trace = Trace(call.client, kind, call.model or "smart", call.stream, call.tool, size)
+    return Finished(call.id, now, call.started_at, status, "failed", model=call.model, trace=trace)
 
 
 def _started(call: Call, need: Need) -> Started:

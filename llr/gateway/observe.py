@@ -46,11 +46,57 @@ class Attempted:
 
 
 @dataclass(frozen=True, slots=True)
+class Try:
+    """One attempt in a trace. `result` is `ok` or the failure's category; instants are epoch seconds."""
+
+    ref: str
+    wire: FormatId
+    status: int | None
+    result: str
+    attempt: int
+    started_at: float
+    ended_at: float
+
+    def __str__(self) -> str:
+        """Returns `provider/model:<status or error>/<category or ok>#<attempt>`."""
+        status = "error" if self.status is None else str(self.status)
+        return f"{self.ref}:{status}/{self.result}#{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The way of one request: what it was, who was skipped and why, who was tried, what translation lost.
+
+    `debug`: somebody asked for it, by header field or knob. `risk` is why the selected candidate may be too small.
+    """
+
+    client: FormatId
+    kind: str
+    model: str
+    stream: bool
+    tool: str
+    bytes_in: int
+    debug: bool = False
+    type: str = ""
+    strategy: str = ""
+    ref: str = ""
+    selected: str = ""
+    skipped: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    tries: tuple[Try, ...] = ()
+    context_tokens: int = 0
+    risk: str = ""
+    tool_types: tuple[str, ...] = ()
+    wire: FormatId | None = None
+    losses: tuple[Loss, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The answer is over, however it ended.
 
     `end` is `complete`, `failed` (an error answer, or an error inside a stream) or `cancelled` (the client left).
-    Instants are epoch seconds, 0 for never; `usage` is None when nobody told and nobody estimated.
+    Instants are epoch seconds, 0 for never; `usage` is None when nobody told and nobody estimated. `trace` is there
+    when the request log is on or routing is debugged.
     """
 
     id: str
@@ -68,6 +114,7 @@ class Finished:
     message: str = ""
     failed_refs: tuple[str, ...] = field(default=())
     model: str = ""
+    trace: Trace | None = None
 
 
 Record: TypeAlias = "Started | Attempted | Finished"

@@ -344,6 +344,8 @@ ELSEWHERE = {
     "root.timeouts": "tests/gateway/test_timeouts.py",
     "root.deadlineMs": "tests/gateway/test_faults.py",
     "root.responsesStore": "tests/gateway/test_history.py",
+    "root.requestLog": "tests/cli/test_request_log.py",
+    "bucket.window": "tests/config/test_windows.py",
     "alias.affinityTtlMs": "tests/routing/test_resolve.py",
     "alias.slowStream": "tests/gateway/test_silence.py",
 }
