@@ -47,6 +47,7 @@ def settings(config: Config | None, env: Mapping[str, str]) -> Settings:
         state_path=read.text("STATE_FILE_PATH") or scalar_text(state.get("path")) or None,
         state_url=read.text("STATE_URL") or scalar_text(state.get("url")) or None,
         candidate_state_ttl_s=read.seconds("CANDIDATE_STATE_TTL_MS", defaults.candidate_state_ttl_s),
+        request_log=read.boolean("REQUEST_LOG", config is not None and config.request_log),
     )
 
 
