@@ -10,6 +10,7 @@ from llr.base.errors import ErrorKind, Fault
 from llr.base.records import dataclass, field
 from llr.base.redact import Secret
 from llr.config.schema import Config, Settings
+from llr.gateway.limitfields import TOLD
 from llr.wire.http import Headers, RawHeaders, Request
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -25,20 +26,7 @@ _FIELDS = frozenset(
 _FIELD_PREFIXES = ("openai-", "x-stainless-", "x-llm-router-", "x-goog-api-", "x-prompt-cache-")
 _EXPOSED = b", ".join(
     (
-        b"request-id",
-        b"x-request-id",
-        b"retry-after",
-        b"x-should-retry",
-        b"x-ratelimit-limit-requests",
-        b"x-ratelimit-limit-tokens",
-        b"x-ratelimit-remaining-requests",
-        b"x-ratelimit-remaining-tokens",
-        b"x-ratelimit-reset-requests",
-        b"x-ratelimit-reset-tokens",
-        b"anthropic-ratelimit-requests-remaining",
-        b"anthropic-ratelimit-tokens-remaining",
-        b"anthropic-ratelimit-requests-reset",
-        b"anthropic-ratelimit-tokens-reset",
+        *TOLD,
         *(
             b"x-llm-router-" + name
             for name in (

@@ -14,14 +14,23 @@ from llr.wire.http import Headers, RawHeaders
 
 # What a translated answer keeps.
 _KEPT_PREFIXES = (b"anthropic-ratelimit-", b"x-ratelimit-")
-_IDS = frozenset((b"request-id", b"x-request-id"))
+_KEPT = (b"request-id", b"x-request-id", b"openai-processing-ms", b"openai-version")
 _RESET = b"reset"
+_PARTS = (b"limit", b"remaining", _RESET)
 _TO_OPENAI: Mapping[bytes, bytes] = {
     b"anthropic-ratelimit-%s-%s" % (what, part): b"x-ratelimit-%s-%s" % (part, what)
     for what in (b"requests", b"tokens")
-    for part in (b"limit", b"remaining", _RESET)
+    for part in _PARTS
 }
 _TO_MESSAGES: Mapping[bytes, bytes] = {openai: messages for messages, openai in _TO_OPENAI.items()}
+# What a page of another origin may read of an answer, so that an SDK in a browser finds what it finds elsewhere.
+TOLD = (
+    *_KEPT,
+    *(b"retry-after", b"retry-after-ms", b"x-should-retry"),
+    *_TO_MESSAGES,
+    *_TO_OPENAI,
+    *(b"anthropic-ratelimit-%s-tokens-%s" % (what, part) for what in (b"input", b"output") for part in _PARTS),
+)
 # Gemini answers carry no such fields, so its SDKs read none.
 _RENAMED: Mapping[FormatId, Mapping[bytes, bytes]] = {
     FormatId.MESSAGES: _TO_MESSAGES,
@@ -32,8 +41,8 @@ _RENAMED: Mapping[FormatId, Mapping[bytes, bytes]] = {
 
 
 def told_by(upstream: Headers, client: FormatId, now: float) -> RawHeaders:
-    """Returns the fields about limits and the request's id; limits under the client's own names too."""
-    kept = [field for field in upstream.raw if field[0] in _IDS or field[0].startswith(_KEPT_PREFIXES)]
+    """Returns the fields about limits and the request itself; limits under the client's own names too."""
+    kept = [field for field in upstream.raw if field[0] in _KEPT or field[0].startswith(_KEPT_PREFIXES)]
     names = _RENAMED.get(client, {})
     said: RawHeaders = []
     for name, value in kept:

@@ -236,3 +236,12 @@ async def test_losses_are_logged_once_per_route(caplog: pytest.LogCaptureFixture
     for _ in range(2):
         await play.ask("POST", CHAT.path, {**CHAT.body("any"), "logprobs": True})
     assert sum("loses logprobs" in record.getMessage() for record in caplog.records) == 1
+
+
+async def test_a_translated_answer_keeps_what_the_vendor_says_of_the_call() -> None:
+    play = Playbook(doc_for(CHAT, "a"))
+    play.upstream("a.test").answers(json_reply(CHAT.answer, openai_processing_ms="12", openai_version="2020-10-01"))
+    heard = await play.ask("POST", MESSAGES.path, MESSAGES.body("any"), MESSAGES.headers)
+    assert heard.status == 200
+    assert heard.headers.text(b"openai-processing-ms") == "12"
+    assert heard.headers.text(b"openai-version") == "2020-10-01"
