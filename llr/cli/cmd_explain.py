@@ -94,6 +94,8 @@ def _cell(row: Mapping[str, JSON], name: str) -> str:
         return _limits(value)
     if name == "condition":
         return _health(row)
+    if name == "wire" and row.get("toolRouting"):
+        return f"{_text(value)} ({_text(row['toolRouting'])})"
     return f"{value:g}" if isinstance(value, float) else _text(value)
 
 

@@ -12,7 +12,8 @@ from llr.config.cursor import Cursor
 _SWITCHES = (
     *("allowed_tools", "audio_in", "cache_control", "carry_search_history", "custom_tools", "developer_role"),
     *("effort_api", "image", "image_url", "json_schema", "max_completion_tokens", "mid_system", "pdf", "prefill"),
-    *("prompt_cache_key", "sampling", "stream_usage", "strict_tools", "think_tags", "top_k", "web_search"),
+    *("prompt_cache_key", "sampling", "stream_usage", "strict_tools", "think_tags"),
+    *("tools_via_chat", "top_k", "web_search"),
 )
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "reasoningStyle": ("flat", "nested"),

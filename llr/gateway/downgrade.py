@@ -7,7 +7,7 @@ import re
 
 from llr.base.errors import ErrorKind
 from llr.base.names import FormatId, ProviderFormat
-from llr.base.records import replace
+from llr.base.records import dataclass, replace
 from llr.gateway.attempt import Failure
 from llr.gateway.deps import Deps
 from llr.gateway.learned import CHAT_ONLY
@@ -23,6 +23,16 @@ _UNKNOWN_FIELD = re.compile(
 
 # What the vendor says to a legacy call for a model that has only Chat.
 _CHAT_MODEL = re.compile(r"(?i)chat model|/chat/completions\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Detour:
+    """Who is asked instead after a refusal, and what is learned where that helps: a mark, until when (0: for ever)."""
+
+    other: Candidate
+    mark: str
+    told: str
+    until_at: float = 0.0
 
 
 def may_downgrade(candidate: Candidate) -> bool:
@@ -43,6 +53,14 @@ def as_learned(candidate: Candidate, deps: Deps) -> Candidate:
 def as_chat(candidate: Candidate) -> Candidate:
     """Returns the same candidate, spoken to in Chat."""
     return replace(candidate, wire=FormatId.CHAT)
+
+
+def chat_instead(candidate: Candidate, failure: Failure) -> Detour | None:
+    """Returns the detour by Chat where a refusal says that only that is there."""
+    if not says_chat_only(candidate, failure):
+        return None
+    told = f"has no {candidate.wire.value} endpoint; from now on it is asked in Chat"
+    return Detour(as_chat(candidate), CHAT_ONLY, told)
 
 
 def says_chat_only(candidate: Candidate, failure: Failure) -> bool:

@@ -15,13 +15,13 @@ from llr.gateway.asking import Asker
 from llr.gateway.attempt import Answer, Events, Failure, Raw, Verbatim
 from llr.gateway.call import Call
 from llr.gateway.deps import Deps, Live
-from llr.gateway.downgrade import as_chat, as_learned, says_chat_only
+from llr.gateway.downgrade import as_learned, chat_instead
 from llr.gateway.hold import Hold
-from llr.gateway.learned import CHAT_ONLY
 from llr.gateway.observe import Attempted, ignore
 from llr.gateway.pausing import More
 from llr.gateway.peers import learn
 from llr.gateway.routes import GENERATIONS
+from llr.gateway.toolrouting import CHAT_FIRST, CHAT_REFUSED, via_chat, way_back, word_for
 from llr.ir.loss import Loss, LossLevel
 from llr.routing.affinity import pin_ops
 from llr.routing.health import health_ops
@@ -104,6 +104,7 @@ class Exchange:
         "_state",
         "need",
         "skipped",
+        "tool_routing",
         "tried",
     )
 
@@ -118,6 +119,7 @@ class Exchange:
         self.need = need
         self.skipped: tuple[Skip, ...] = ()
         self.tried: list[Tried] = []
+        self.tool_routing: dict[str, str] = {}
 
     @property
     def debug(self) -> bool:
@@ -213,21 +215,39 @@ class Exchange:
         return None
 
     async def _once(self, asked: "_Asked", hold: Hold) -> Committed | Tried:
-        asked.candidate = as_learned(asked.candidate, self._deps)
-        answer, sent = await self._asker.answer_of(asked.candidate)
-        if isinstance(answer, Failure) and says_chat_only(asked.candidate, answer):
-            refused, chat = asked.candidate.wire, as_chat(asked.candidate)
-            second, sent_as_chat = await self._asker.answer_of(chat)
-            if not isinstance(second, Failure):
-                answer, sent, asked.candidate = second, sent_as_chat, chat
-                if learn(self._deps, chat.ref, refused, CHAT_ONLY):
-                    log.warning("%s has no %s endpoint; from now on it is asked in Chat", chat.ref, refused.value)
+        answer, sent = await self._answered(asked)
         try:
             return await self._judged(asked, answer, sent, hold)
         except BaseException:
             if isinstance(answer, Events | Raw):
                 await answer.source.aclose()
             raise
+
+    async def _answered(self, asked: "_Asked") -> tuple[Answer | Failure, convert.Sent]:
+        """Returns the answer of a candidate in the format that is right for it, or in the other one it may have.
+
+        The first refusal stands where the other format helps no more; where it does, that is remembered.
+        """
+        deps, plain = self._deps, as_learned(asked.candidate, self._deps)
+        if word := word_for(self._call, plain, deps):
+            self.tool_routing[plain.ref] = word
+        asked.candidate = via_chat(plain) if word == CHAT_FIRST else plain
+        answer, sent = await self._asker.answer_of(asked.candidate)
+        if not isinstance(answer, Failure):
+            return answer, sent
+        tools = asked.candidate is not plain
+        detour = way_back(plain, answer, deps.clock.now()) if tools else chat_instead(plain, answer)
+        if detour is None:
+            return answer, sent
+        second, sent_again = await self._asker.answer_of(detour.other)
+        if isinstance(second, Failure):
+            return answer, sent
+        asked.candidate = detour.other
+        if tools:
+            self.tool_routing[plain.ref] = CHAT_REFUSED
+        if learn(deps, plain.ref, plain.wire, detour.mark, detour.until_at):
+            log.warning("%s %s", plain.ref, detour.told)
+        return second, sent_again
 
     async def _judged(
         self, asked: "_Asked", answer: Answer | Failure, sent: convert.Sent, hold: Hold

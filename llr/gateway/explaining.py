@@ -18,6 +18,7 @@ from llr.gateway.intake import need_of
 from llr.gateway.peers import look_up, referred
 from llr.gateway.respond import JSON_HEADERS
 from llr.gateway.routes import Action
+from llr.gateway.toolrouting import CHAT_FIRST, via_chat, word_for
 from llr.providers.urls import GENERATION
 from llr.routing.explain import explain, explanation_json
 from llr.routing.plan import keys_for
@@ -45,6 +46,8 @@ async def explained(call: Call, live: Live, deps: Deps) -> Response:
     for row in rows:
         candidate = candidates[row["candidate"]]
         spoken = as_learned(candidate, deps)
+        row["toolRouting"] = word = word_for(made, spoken, deps)
+        spoken = via_chat(spoken) if word == CHAT_FIRST else spoken
         row["wire"], row["translated"] = spoken.wire.value, spoken.wire is not made.client
         row["losses"] = _losses(made, spoken, live, deps) if body else []
         row["learned"] = [*sorted(deps.learned.of(candidate.ref, candidate.wire))]

@@ -15,25 +15,49 @@ _NONE: frozenset[str] = frozenset()
 
 
 class Learned:
-    """Marks by candidate ("provider/model") and wire format; see `formats.fields` for what they mean."""
+    """Marks by candidate ("provider/model") and wire format; see `formats.fields` for what they mean.
 
-    __slots__ = ("_marks",)
+    A mark may hold only until an instant: `holds` says whether it does, `of` and `all` do not look at clocks.
+    """
+
+    __slots__ = ("_marks", "_until")
 
     def __init__(self) -> None:
         self._marks: dict[tuple[str, FormatId], frozenset[str]] = {}
+        self._until: dict[tuple[str, FormatId, str], float] = {}
 
     def of(self, ref: str, wire: FormatId) -> frozenset[str]:
         """Returns the marks of one model in one format."""
         return self._marks.get((ref, wire), _NONE) if self._marks else _NONE
 
-    def add(self, ref: str, wire: FormatId, mark: str) -> bool:
-        """Notes a mark; returns whether it is news."""
+    def holds(self, ref: str, wire: FormatId, mark: str, now: float) -> bool:
+        """Returns whether a mark is set and has not ended; one that has is forgotten."""
         known = self.of(ref, wire)
+        if mark not in known:
+            return False
+        if now < self._until.get((ref, wire, mark), now + 1):
+            return True
+        self._marks[(ref, wire)] = known - {mark}
+        del self._until[(ref, wire, mark)]
+        return False
+
+    def until(self, ref: str, wire: FormatId, mark: str) -> float:
+        """Returns when a mark ends, 0 for one that does not."""
+        return self._until.get((ref, wire, mark), 0.0)
+
+    def add(self, ref: str, wire: FormatId, mark: str, until_at: float = 0.0) -> bool:
+        """Notes a mark, for ever or until an instant; returns whether it is news."""
+        known = self.of(ref, wire)
+        if mark in known and until_at > self.until(ref, wire, mark) > 0:
+            self._until[(ref, wire, mark)] = until_at
+            return True
         if not mark or mark in known or len(known) >= _MAX_MARKS:
             return False
         if len(self._marks) >= _MAX_MODELS and (ref, wire) not in self._marks:
             del self._marks[next(iter(self._marks))]
         self._marks[(ref, wire)] = known | {mark}
+        if until_at > 0:
+            self._until[(ref, wire, mark)] = until_at
         return True
 
     def all(self) -> Mapping[tuple[str, FormatId], frozenset[str]]:
@@ -44,6 +68,7 @@ class Learned:
         """Drops the marks of one provider's models, or all of them."""
         start = f"{provider}/"
         self._marks = {key: marks for key, marks in self._marks.items() if provider and not key[0].startswith(start)}
+        self._until = {key: until for key, until in self._until.items() if key[:2] in self._marks}
 
 
 class Calibration:

@@ -37,12 +37,19 @@ NOT_KNOWN = Known()
 # Lessons: what one process learns, all know.
 
 
-def learn(deps: Deps, ref: str, wire: FormatId, mark: str) -> bool:
-    """Notes what a refusal taught, here and in the other processes; returns whether it is news."""
-    news = deps.learned.add(ref, wire, mark)
+def learn(deps: Deps, ref: str, wire: FormatId, mark: str, until_at: float = 0.0) -> bool:
+    """Notes what a refusal taught, here and in the other processes; returns whether it is news.
+
+    `until_at` ends a lesson that is not for ever.
+    """
+    news = deps.learned.add(ref, wire, mark, until_at)
     if news and deps.peers.line is not None:
-        deps.peers.line.tell({"lesson": [ref, wire.value, mark]})
+        deps.peers.line.tell({"lesson": _lesson(ref, wire, mark, until_at)})
     return news
+
+
+def _lesson(ref: str, wire: FormatId, mark: str, until_at: float) -> JSON:
+    return [ref, wire.value, mark, until_at] if until_at else [ref, wire.value, mark]
 
 
 def calibrate(deps: Deps, ref: str, estimated: int, counted: int) -> None:
@@ -57,6 +64,8 @@ def hear(deps: Deps, news: JSON) -> None:
     match news:
         case {"lesson": [str(ref), str(wire), str(mark)]} if wire in _WIRES:
             deps.learned.add(ref, FormatId(wire), mark)
+        case {"lesson": [str(ref), str(wire), str(mark), (int() | float()) as until_at]} if wire in _WIRES:
+            deps.learned.add(ref, FormatId(wire), mark, until_at)
         case {"counted": [str(ref), int(estimated), int(counted)]}:
             deps.calibration.note(ref, estimated, counted)
 
@@ -64,7 +73,9 @@ def hear(deps: Deps, news: JSON) -> None:
 def lessons(deps: Deps) -> dict[str, JSON]:
     """Returns everything learned, for a process that takes up work."""
     found: list[JSON] = [
-        [ref, wire.value, mark] for (ref, wire), marks in deps.learned.all().items() for mark in sorted(marks)
+        _lesson(ref, wire, mark, deps.learned.until(ref, wire, mark))
+        for (ref, wire), marks in deps.learned.all().items()
+        for mark in sorted(marks)
     ]
     return {"lessons": found, "ratios": dict(deps.calibration.all())}
 
