@@ -15,7 +15,7 @@ from llr.formats.openai_chat.chunks import ChunkEncoder
 from llr.formats.openai_chat.response import REASONS, STOPS
 from llr.formats.openai_chat.stream import StreamDecoder
 from llr.formats.openai_chat.usage import decode_usage, encode_usage
-from llr.formats.reading import boolean, integer, luggage, number, table, tables, text, texts, unload, words
+from llr.formats.reading import boolean, instant, integer, luggage, number, table, tables, text, texts, unload, words
 from llr.ir.events import Finish, PartDelta, PartStart, Start, Stop
 from llr.ir.loss import Loss
 from llr.ir.parts import Message, Refusal, Role, Text
@@ -119,7 +119,7 @@ def decode_response(body: Mapping[str, JSON]) -> ChatResponse:
         model=text(body.get("model")),
         parts=(Text(said),) if said else (),
         stop=STOPS.get(text(choices[0].get("finish_reason")), Stop.DONE),
-        created_at=number(body.get("created")) or 0.0,
+        created_at=instant(body.get("created")),
         usage=decode_usage(body.get("usage"), whole=True),
         extras=luggage(COMPLETIONS, body, _CHUNK),
     )

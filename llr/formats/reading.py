@@ -8,6 +8,8 @@ from llr.ir.parts import NO_EXTRAS, Extras, Message, Text
 
 # Luggage keys that begin with this note how something was written (a string or a list); they are never sent.
 NOTE = "~"
+# Milliseconds, as some servers write them, are still within it.
+_MOST_EPOCH_S = 2**53
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -36,6 +38,12 @@ def count(value: Any) -> int | None:
 def number(value: Any) -> float | None:
     """Returns a number as it is written (an int stays one), else None."""
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def instant(value: Any) -> float:
+    """Returns epoch seconds, 0.0 for what is none: also a number beyond all calendars, such as 1e999."""
+    found = number(value)
+    return float(found) if found is not None and 0 < found < _MOST_EPOCH_S else 0.0
 
 
 def boolean(value: Any) -> bool | None:

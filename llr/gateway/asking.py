@@ -163,7 +163,10 @@ class Asker:
         slow = self._route.slow_stream if call.stream else None
         pace = Pace(*slow) if slow is not None else None
         wire, clock, provider = candidate.wire, self._deps.clock, candidate.provider.id
-        return Question(request, wire, call.stream, strict, call.choices, timeouts, provider, clock, pace, auth.key)
+        converts = strict and (call.stream or not convert.is_native(call, candidate))
+        return Question(
+            request, wire, call.stream, strict, call.choices, timeouts, provider, clock, pace, auth.key, converts
+        )
 
     async def _timed(self, question: Question) -> Answer | Failure:
         limit_s, what = self.left_s(), "the request's deadline"

@@ -15,7 +15,7 @@ from llr.base.records import dataclass
 from llr.base.redact import Secret
 from llr.formats.errors import plain_text, read_error, read_fault, stream_fault
 from llr.gateway.said import is_empty
-from llr.gateway.upstream import ERROR_BYTES, WHOLE_BYTES, Shape, Source, check_redirect, shape_of
+from llr.gateway.upstream import CONVERTED_BYTES, ERROR_BYTES, WHOLE_BYTES, Shape, Source, check_redirect, shape_of
 from llr.gateway.usage import usage_of_stream
 from llr.gateway.watch import StreamWatch
 from llr.routing.outcome import Outcome, Phase
@@ -134,8 +134,8 @@ class Question:
     """What an attempt asks: the request, and how its answer must be read.
 
     `wire` is the format on the line; `stream` whether the client waits for events; `strict` whether a 2xx body has to
-    be an answer of that format (else anything is handed through). `key` is what no refusal may repeat. `expired` is
-    asked while a body is read.
+    be an answer of that format (else anything is handed through), `converts` whether a body is not yet what the client
+    wants. `key` is what no refusal may repeat. `expired` is asked while a body is read.
     """
 
     request: OutboundRequest
@@ -148,6 +148,7 @@ class Question:
     clock: Clock
     pace: "Pace | None" = None
     key: Secret | None = None
+    converts: bool = False
     expired: Callable[[], bool] | None = None
 
 
@@ -204,8 +205,12 @@ async def _judge(question: Question, source: Source) -> Answer | Failure:
         return await _events(question, source, start)
     if not question.strict and shape is not Shape.JSON:
         return Raw(status, headers, source, start)
-    rest, whole = await source.read(WHOLE_BYTES, question.expired)
+    most = CONVERTED_BYTES if question.converts else WHOLE_BYTES
+    rest, whole = await source.read(most, question.expired)
     body = start + rest if rest else start
+    if not whole and question.converts:
+        fault = Fault(ErrorKind.UPSTREAM_INVALID, f"the provider's answer is larger than {most} bytes")
+        return Failure(fault, Phase.BODY, kind=fault.kind, answered=True, headers=headers)
     if not whole:
         return Raw(status, headers, source, body)
     return _whole(question, inbound, body, shape)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llr.base.errors import ErrorKind, Fault, GatewayError, fail
-from llr.base.jsonio import JSON, dumps, loads_answer
+from llr.base.jsonio import JSON, dumps, object_in
 from llr.base.names import FormatId
 from llr.base.records import dataclass, replace
 from llr.config.schema import Provider
@@ -325,8 +325,8 @@ def whole_answer(call: Call, candidate: Candidate, sent: Sent, answer: Whole, de
 
 
 def _object(answer: Whole) -> Mapping[str, JSON]:
-    value = answer.value if answer.value is not None else loads_answer(answer.body)
-    if not isinstance(value, dict):
+    value = answer.value if answer.value is not None else object_in(answer.body)
+    if value is None:
         raise fail(ErrorKind.UPSTREAM_INVALID, "the provider's answer is no JSON object")
     return value
 

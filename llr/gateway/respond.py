@@ -19,11 +19,23 @@ STREAM_HEADERS: RawHeaders = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
-# Framing is the server's own; cookies and policies speak for the vendor's site; the rest says whose account it is.
+# Framing is the server's own; cookies and policies speak for the vendor's site; what sends a client elsewhere, or asks
+# it for a password, is after our clients' credentials; the rest says whose account it is.
 _DROPPED = HOP_BY_HOP | {
     b"content-encoding",
     b"content-length",
     b"set-cookie",
+    b"set-cookie2",
+    b"location",
+    b"content-location",
+    b"refresh",
+    b"link",
+    b"www-authenticate",
+    b"authentication-info",
+    b"clear-site-data",
+    b"service-worker-allowed",
+    b"sourcemap",
+    b"x-sourcemap",
     b"alt-svc",
     b"strict-transport-security",
     b"server",

@@ -13,6 +13,8 @@ from llr.wire.sse import BOM
 
 # A plain answer up to this size is read whole before the client gets a byte, so that a bad one can still fail over.
 WHOLE_BYTES = 8 * 1024 * 1024
+# One that must be converted is read whole in any case, or not at all: pictures make answers large.
+CONVERTED_BYTES = 32 * 1024 * 1024
 # An error body beyond this is no error message any more.
 ERROR_BYTES = 1024 * 1024
 _EVENT_STARTS = (b"data:", b"event:", b"id:", b"retry:", b":")

@@ -35,6 +35,15 @@ GONE = {
     "transfer-encoding": "chunked",
     "openai-organization": "org",
     "anthropic-organization-id": "org",
+    "location": "http://elsewhere.test/",
+    "content-location": "/x",
+    "refresh": "0;url=http://elsewhere.test/",
+    "link": "<http://elsewhere.test/>; rel=preload",
+    "www-authenticate": "Basic realm=x",
+    "clear-site-data": '"*"',
+    "service-worker-allowed": "/",
+    "set-cookie2": "a=b",
+    "sourcemap": "/x",
 }
 
 
@@ -53,6 +62,33 @@ async def test_fields_of_relayed_answers(stream: bool) -> None:
         assert heard.headers.text(b"cache-control") == "no-cache"
         assert heard.headers.text(b"x-accel-buffering") == "no"
         assert heard.headers.text(b"content-type") == "text/event-stream"
+
+
+@pytest.mark.parametrize(("client", "stream"), [(MESSAGES, False), (MESSAGES, True), (CHAT, True)])
+@pytest.mark.parametrize("large", [b"[" * 1_100_000, b'"' + b"x" * (33 * 2**20)], ids=["deep", "endless"])
+async def test_an_answer_that_cannot_be_converted_fails_over(client: Sample, stream: bool, large: bytes) -> None:
+    play = Playbook(doc_for(CHAT, "a", "b"))
+    fields = [("content-type", "application/json")]
+    play.upstream("a.test").answers(Reply(200, fields, [b'{"choices": ', large, b"}"]))
+    play.upstream("b.test").answers(json_reply(CHAT.answer))
+    heard = await play.ask("POST", client.path, client.body("any", stream=stream), client.headers)
+    assert heard.status == 200
+    assert len(heard.body) < 10_000
+    assert len(play.upstream("b.test").asked) == 1
+
+
+@pytest.mark.parametrize("moment", [b"1e999", b"-1e999", b"1e308", b"-5", b"NaN", b'"now"', b"null"])
+@pytest.mark.parametrize("client", [CHAT, RESPONSES, MESSAGES])
+async def test_a_moment_beyond_all_calendars_is_none(client: Sample, moment: bytes) -> None:
+    play = Playbook(doc_for(CHAT, "a"))
+    body = json.dumps({**CHAT.answer, "created": 0}).encode().replace(b'"created": 0', b'"created": ' + moment)
+    play.upstream("a.test").answers(Reply(200, [("content-type", "application/json")], [body]))
+    heard = await play.ask("POST", client.path, client.body("any", stream=True), client.headers)
+    assert heard.status == 200
+    for line in heard.body.splitlines():
+        if line.startswith(b"data: {"):
+            made = json.loads(line[6:])
+            assert 0 <= made.get("created", made.get("response", {}).get("created_at", 0)) < 2**53
 
 
 async def test_fields_of_translated_answers() -> None:

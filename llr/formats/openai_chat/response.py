@@ -27,7 +27,7 @@ from llr.formats.openai_chat.parts import (
     thinking_block,
 )
 from llr.formats.openai_chat.usage import decode_usage, encode_usage
-from llr.formats.reading import bag, integer, luggage, noted, number, rows, table, tables, text, unload, words
+from llr.formats.reading import bag, instant, integer, luggage, noted, rows, table, tables, text, unload, words
 from llr.ir.events import Stop
 from llr.ir.parts import (
     NO_EXTRAS,
@@ -97,7 +97,7 @@ def decode_response(body: Mapping[str, JSON]) -> ChatResponse:
         model=text(body.get("model")),
         parts=parts,
         stop=stop_of(reason, called=called, refused=any(isinstance(part, Refusal) for part in parts)),
-        created_at=number(body.get("created")) or 0.0,
+        created_at=instant(body.get("created")),
         usage=usage or decode_usage(table(body.get("x_groq")).get("usage")),
         extras=_extras(body, choices, message),
     )

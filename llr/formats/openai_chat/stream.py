@@ -25,7 +25,7 @@ from llr.formats.openai_chat.parts import (
 )
 from llr.formats.openai_chat.response import citations, stop_of, with_logprobs
 from llr.formats.openai_chat.usage import decode_usage
-from llr.formats.reading import integer, luggage, number, rows, table, tables, text, words
+from llr.formats.reading import instant, integer, luggage, rows, table, tables, text, words
 from llr.formats.sequencer import Sequencer
 from llr.ir.events import Event, Failed, Finish, Start, UsageSeen
 from llr.ir.parts import NO_EXTRAS, Extras, Part, Reasoning, Refusal, Seal, Text
@@ -131,7 +131,7 @@ class StreamDecoder:
     def _start(self, chunk: Mapping[str, Any], out: list[Event]) -> None:
         self._started = True
         extras = luggage(CHAT, chunk, _CHUNK)
-        created = number(chunk.get("created")) or 0.0
+        created = instant(chunk.get("created"))
         out.append(Start(text(chunk.get("id")), text(chunk.get("model")), created, extras))
 
     def _usage(self, chunk: Mapping[str, Any], out: list[Event]) -> None:

@@ -102,9 +102,9 @@ class StreamDecoder:
     def _start(self, response: Mapping[str, Any]) -> None:
         if not self._started:
             self._started = True
-            created_at = reading.number(response.get("created_at")) or 0.0
+            created_at = reading.instant(response.get("created_at"))
             ident, model = reading.text(response.get("id")), reading.text(response.get("model"))
-            self._out.append(Start(ident, model, float(created_at)))
+            self._out.append(Start(ident, model, created_at))
 
     def _begun(self, fields: Mapping[str, Any]) -> None:
         self._start(reading.table(fields.get("response")))
