@@ -17,13 +17,11 @@ from llr.gateway.learned import Calibration, Learned
 from llr.gateway.observe import Observer, ignore
 from llr.providers.auth import Credentials
 from llr.providers.prepare import DEFAULT_USER_AGENT, Preparer
-from llr.routing.resolve import Resolver
+from llr.routing.resolve import LONGEST_NAME, MOST_ROUTES, Resolver
 from llr.routing.route import Kind, Route
 from llr.state.store import Store
 from llr.wire.http import Timeouts, Transport
 
-# Names a config knows, in every spelling with blanks around them: no more than these are remembered.
-_MOST_ROUTES = 10_000
 _NO_ENV: Mapping[str, str] = MappingProxyType({})
 
 
@@ -75,7 +73,8 @@ class Live:
         found = self._routes.get(key)
         if found is None:
             found = self.resolver.resolve(model, client, kind=kind)
-            if len(self._routes) < _MOST_ROUTES:
+            # Every name has many spellings with blanks around it.
+            if len(self._routes) < MOST_ROUTES and len(model) <= LONGEST_NAME:
                 self._routes[key] = found
         return found
 

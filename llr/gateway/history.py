@@ -150,7 +150,8 @@ def remember(
         return
     asked = input_items(body.get("input"))
     items = (*asked, *output)
-    size_bytes = len(dumps(list(items)))
+    # The answer echoes more than its output: instructions, tools.
+    size_bytes = len(dumps([*asked, dict(response)])) + len(key)
     history.put(key, Entry(items, asked, dict(response), size_bytes, now + spec.ttl_s), spec)
 
 

@@ -10,11 +10,13 @@ from llr.gateway.deps import Deps
 from llr.gateway.watch import first_object
 
 _KEPT = 10_000
+# Vendors' ids have some 60 characters; a longer one is not worth its room.
+_LONGEST_ID = 512
 
 
 def note_issuer(deps: Deps, response_id: Any, ref: str, owner: str) -> None:
     """Remembers which candidate issued a response id, and to whom; the oldest are forgotten first."""
-    if not isinstance(response_id, str) or not response_id:
+    if not isinstance(response_id, str) or not 0 < len(response_id) <= _LONGEST_ID:
         return
     issued: dict[str, tuple[str, str]] = deps.memo.setdefault("issued", {})
     issued.pop(response_id, None)

@@ -60,6 +60,9 @@ class _Leaf:
 
 # Before an alias in the list that Claude Code reads: it keeps only ids that begin with `claude` or `anthropic`.
 CLAUDE_PREFIX = "claude:"
+# What of the names that clients send is remembered: so many, and none that is longer.
+MOST_ROUTES = 10_000
+LONGEST_NAME = 256
 
 _Expansion = tuple[list[_Leaf], list[tuple[str, str]]]
 
@@ -91,8 +94,10 @@ class Resolver:
         ask = _Ask(model.strip() or SMART, client, kind)
         route = self._routes.get(ask)
         if route is None:
-            # Only names the config knows get this far, so the table is as bounded as the config.
-            route = self._routes[ask] = self._find(ask)
+            route = self._find(ask)
+            # Only names the config knows get this far; but "provider,  model" has as many spellings as there are blanks.
+            if len(self._routes) < MOST_ROUTES and len(ask.name) <= LONGEST_NAME:
+                self._routes[ask] = route
         return route
 
     def _find(self, ask: _Ask) -> Route:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from llr.config.schema import ResponsesStoreSpec
-from llr.gateway.history import Entry, History
+from llr.gateway.history import Entry, History, remember
+from llr.gateway.stored import issuers, note_issuer
 from llr.testing import Heard, Playbook, json_reply, sse_reply
 from tests.gateway.samples import CHAT, RESPONSES, doc_for
 
@@ -173,3 +174,18 @@ async def test_what_a_provider_keeps_is_reached_only_with_the_credential_it_was_
     assert (await play.ask("GET", f"/v1/responses/{first}", b"", yours)).status == 404
     assert len(play.transport.seen) == asked
     assert (await play.ask("POST", RESPONSES.path, follow, mine)).status == 200
+
+
+async def test_what_an_answer_echoes_counts_for_the_room_it_takes() -> None:
+    history, spec = History(), ResponsesStoreSpec(max_bytes=10_000)
+    for number in range(10):
+        response = {"id": f"r{number}", "output": [], "instructions": "x" * 4000}
+        remember(history, {"input": "hi"}, response, spec, 0.0)
+    assert [key for key, _ in history.all()] == [" r8", " r9"]
+
+
+async def test_an_id_as_long_as_a_book_is_not_noted() -> None:
+    play = playing()
+    note_issuer(play.deps, "r" * 100_000, "a/m", "me")
+    note_issuer(play.deps, "resp_1", "a/m", "me")
+    assert list(issuers(play.deps)) == ["resp_1"]

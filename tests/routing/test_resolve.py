@@ -7,6 +7,7 @@ import pytest
 from llr.base.errors import ErrorKind, Fault, GatewayError
 from llr.base.names import AliasId, FormatId
 from llr.config.schema import Alias, AliasTarget, Config
+from llr.routing import resolve
 from llr.routing.resolve import STRATEGY_NAMES, Resolver
 from llr.routing.route import Kind, Route, RouteType, Tier
 from tests.routing.build import config, provider, refs
@@ -304,3 +305,14 @@ def test_the_credential_shows_only_that_it_changed() -> None:
     assert len(one) == 8
     assert credential(None) == "none"
     assert credential(None, {"ACME_KEY": "sk-secret-one"}) == one
+
+
+def test_spellings_that_clients_make_up_are_not_remembered_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolve, "MOST_ROUTES", 5)
+    resolver = Resolver(plain())
+    for blanks in range(20):
+        assert refs(resolver.resolve(f"acme,{' ' * blanks}m1", CHAT)) == ["acme/m1"]
+    assert len(resolver._routes) == 5
+    resolver = Resolver(plain())
+    assert refs(resolver.resolve(f"acme,{' ' * resolve.LONGEST_NAME}m1", CHAT)) == ["acme/m1"]
+    assert not resolver._routes
