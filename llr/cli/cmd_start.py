@@ -12,8 +12,9 @@ from socket import socket as Socket
 from llr import __version__
 from llr.base.records import dataclass
 from llr.base.stamps import stamp
+from llr.cli.builder import builder
 from llr.cli.context import Context
-from llr.cli.launch import SERVING_PARAMS, Launch, builder, make_log
+from llr.cli.launch import SERVING_PARAMS, Launch, make_log
 from llr.cli.preparation import Prepared, prepare
 from llr.config.schema import Config
 from llr.control.params import Kind, Param

@@ -3,8 +3,9 @@
 import os
 from argparse import Namespace
 
+from llr.cli.builder import builder
 from llr.cli.context import Context
-from llr.cli.launch import SERVING_PARAMS, builder, from_worker_args, make_log
+from llr.cli.launch import SERVING_PARAMS, from_worker_args, make_log
 from llr.control.params import Param
 from llr.control.report import Outcome, refuse
 

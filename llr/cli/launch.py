@@ -1,15 +1,12 @@
 """What `start` was told, once decided: passed to workers as flags, so that all processes run the same."""
 
 from argparse import Namespace
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from llr.base.records import dataclass
 from llr.control.params import Kind, Param
 from llr.control.report import FAILED, refuse
 from llr.daemon.log import LEVELS, Log
-
-if TYPE_CHECKING:
-    from llr.daemon.serving import App, Build
 
 SERVING_PARAMS: tuple[Param, ...] = (
     Param("config", "Config file to serve (default ~/.llm-router.json).", Kind.PATH),
@@ -77,21 +74,6 @@ def from_worker_args(args: Namespace) -> Launch:
         log_level=args.log_level,
         log_file=args.log_file or "",
     )
-
-
-def builder(launch: Launch, log: Log) -> "Build":
-    """Returns what builds the app of this process.
-
-    What serving needs is imported then: a parent of workers never needs it, and a worker can tell its parent why it
-    could not be imported.
-    """
-
-    async def build() -> "App":
-        from llr.cli.compose import build_app
-
-        return await build_app(launch, log)
-
-    return build
 
 
 def make_log(launch: Launch) -> Log:

@@ -3,16 +3,19 @@
 Law: an item is added before and done after everything else of it, and the next begins only then.
 """
 
+from typing import Any
+
 from llr.base.jsonio import JSON, dumps
 from llr.base.names import FormatId
 from llr.formats import reading
 from llr.formats.base import Meta
 from llr.formats.openai_responses.content_in import OWN
-from llr.formats.openai_responses.search_out import Searches
 from llr.formats.tool_names import split
 from llr.ir.events import Stop
 from llr.ir.parts import ToolCall, ToolKind
 from llr.ir.request import Tool
+
+_SOURCES = "web_search_call.action.sources"
 
 
 class Output:
@@ -153,3 +156,43 @@ class MessageItem:
             last = output.stop is not None and not output.calls
             item["phase"] = "final_answer" if last else "commentary"
         return output.done(item)
+
+
+class Searches:
+    """The search under way, if any: two blocks of the Messages grammar are one item that is open between them."""
+
+    __slots__ = ("_item",)
+
+    def __init__(self) -> None:
+        self._item: dict[str, Any] | None = None
+
+    def begin(self, output: Output, raw: dict[str, Any]) -> bytes:
+        """Returns the events that open a search."""
+        query = reading.text(reading.table(raw.get("input")).get("query"))
+        ident = reading.text(raw.get("id"))
+        item: dict[str, Any] = {"id": f"ws_{ident}" if ident else output.fresh_id("ws_"), "type": "web_search_call"}
+        item["status"] = "in_progress"
+        item["action"] = {"type": "search", "query": query, "queries": [query]}
+        self._item = item
+        where: dict[str, JSON] = {"item_id": item["id"], "output_index": output.index}
+        chunk = output.added(item)
+        return chunk + b"".join(
+            output.event(f"response.web_search_call.{step}", where) for step in ("in_progress", "searching")
+        )
+
+    def result(self, output: Output, raw: dict[str, Any]) -> bytes:
+        """Returns the events that close the open search with its hits."""
+        if self._item is not None and _SOURCES in output.include:
+            hits = [reading.text(hit.get("url")) for _, hit in reading.tables(raw.get("content"))]
+            self._item["action"]["sources"] = [{"type": "url", "url": url} for url in hits if url]
+        failed = isinstance(raw.get("content"), dict)
+        return self.close(output, failed=failed)
+
+    def close(self, output: Output, *, failed: bool = False) -> bytes:
+        """Returns the events that end the open search, b"" when there is none."""
+        if self._item is None:
+            return b""
+        item, self._item = self._item, None
+        where: dict[str, JSON] = {"item_id": item["id"], "output_index": output.index}
+        chunk = output.event("response.web_search_call.completed", where)
+        return chunk + output.done({**item, "status": "failed" if failed else "completed"})
