@@ -95,7 +95,7 @@ class Resolver:
         route = self._routes.get(ask)
         if route is None:
             route = self._find(ask)
-            # Only names the config knows get this far; but "provider,  model" has as many spellings as there are blanks.
+            # Only names the config knows get this far, but "provider,  model" has as many spellings as blanks.
             if len(self._routes) < MOST_ROUTES and len(ask.name) <= LONGEST_NAME:
                 self._routes[ask] = route
         return route

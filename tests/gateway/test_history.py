@@ -179,7 +179,7 @@ async def test_what_a_provider_keeps_is_reached_only_with_the_credential_it_was_
 async def test_what_an_answer_echoes_counts_for_the_room_it_takes() -> None:
     history, spec = History(), ResponsesStoreSpec(max_bytes=10_000)
     for number in range(10):
-        response = {"id": f"r{number}", "output": [], "instructions": "x" * 4000}
+        response: dict[str, Any] = {"id": f"r{number}", "output": [], "instructions": "x" * 4000}
         remember(history, {"input": "hi"}, response, spec, 0.0)
     assert [key for key, _ in history.all()] == [" r8", " r9"]
 
