@@ -170,7 +170,9 @@ def _bind(address: Address) -> list[Socket]:
                 "bind-failed", f"Failed to start LLM Router on {shown}: {exc.message}.", exit_code=FAILED
             ) from exc
         owners = ports.owners(address.port)
-        by = " by " + ", ".join(map(str, owners)) if owners else " by a process that this user may not see"
+        # The workers of one gateway all hold it: the first process is enough to know who it is.
+        more = f" and {len(owners) - 1} more" if len(owners) > 1 else ""
+        by = f" by {owners[0]}{more}" if owners else " by a process that this user may not see"
         how = "" if owners else f" Who holds it: {ports.how_to_look(address.port)}"
         raise refuse(
             "port-in-use",

@@ -11,6 +11,7 @@ from llr.control.params import Kind, Param
 from llr.control.report import FAILED, Fields, Items, Outcome, Problem, Report, Section, Table
 from llr.daemon import instance
 from llr.daemon.call import NothingRuns, call
+from llr.daemon.ports import is_loopback
 
 PARAMS: tuple[Param, ...] = (
     Param("config", "Config file to look at when nothing runs.", Kind.PATH),
@@ -60,15 +61,11 @@ def _sections(facts: Mapping[str, JSON]) -> tuple[Section, ...]:
     return tuple(found)
 
 
-def _running(running: instance.Instance, context: Context) -> Outcome:
-    try:
-        reply = call(running, "GET", "/status")
-    except NothingRuns as exc:
-        data: dict[str, JSON] = {"running": True, "pid": running.pid, "origin": running.origin}
-        return Outcome(FAILED, data=data, problem=Problem("no-answer", str(exc), "`llr stop` ends it."))
-    facts = reply.body if isinstance(reply.body, dict) else {}
-    rows = (
+def overview(running: instance.Instance, facts: Mapping[str, JSON]) -> tuple[tuple[str, str], ...]:
+    """Returns what a running gateway is, in the words of the table."""
+    return (
         ("Gateway", running.origin),
+        *((("Open To", f"Other machines (listens on {running.host})"),) if not is_loopback(running.host) else ()),
         ("Version", running.version),
         ("Process ID", str(running.pid)),
         ("Started", running.started_at),
@@ -79,6 +76,15 @@ def _running(running: instance.Instance, context: Context) -> Outcome:
         ("Routing State", _state(facts)),
         ("Config Hot Reload", "Enabled" if running.watch_config else "Disabled"),
     )
+
+
+def _running(running: instance.Instance, context: Context) -> Outcome:
+    try:
+        reply = call(running, "GET", "/status")
+    except NothingRuns as exc:
+        data: dict[str, JSON] = {"running": True, "pid": running.pid, "origin": running.origin}
+        return Outcome(FAILED, data=data, problem=Problem("no-answer", str(exc), "`llr stop` ends it."))
+    facts = reply.body if isinstance(reply.body, dict) else {}
     processes = Table(
         "Processes",
         ("Process ID", "Version", "Open Connections", "Open Requests"),
@@ -88,7 +94,10 @@ def _running(running: instance.Instance, context: Context) -> Outcome:
             if isinstance(row, dict)
         ),
     )
-    report = Report("LLM Router Status", (Fields("Overview", rows), *_refused(facts), processes, *_sections(facts)))
+    report = Report(
+        "LLM Router Status",
+        (Fields("Overview", overview(running, facts)), *_refused(facts), processes, *_sections(facts)),
+    )
     told: dict[str, JSON] = {
         "running": True,
         **facts,

@@ -10,6 +10,7 @@ import pytest
 from llr.base.clock import SystemClock
 from llr.base.jsonio import JSON
 from llr.cli import carrierkey, configuration, stores
+from llr.cli.cmd_status import overview
 from llr.cli.launch import SERVING_PARAMS, Launch, from_worker_args
 from llr.cli.merges import MERGES
 from llr.cli.parser import build
@@ -18,6 +19,7 @@ from llr.config.schema import Doc, Settings
 from llr.control.effective import settings_facts
 from llr.control.report import Refused
 from llr.daemon.channel import Answer, Ask, problem
+from llr.daemon.instance import Instance
 from llr.state.file import FileStore
 from llr.state.memory import MemoryStore
 from llr.state.store import BucketKey, Keys, Reserve, SetCursor
@@ -163,3 +165,9 @@ def test_worker_args_say_the_same_launch() -> None:
     assert (command, lenient) == ("start-runtime", "--lenient")
     args: Namespace = build("start-runtime", SERVING_PARAMS).parse_args(flags)
     assert from_worker_args(args) == launch
+
+
+@pytest.mark.parametrize(("host", "told"), [("127.0.0.1", None), ("0.0.0.0", "Other machines (listens on 0.0.0.0)")])
+def test_status_says_that_other_machines_reach_it(host: str, told: str | None) -> None:
+    rows = dict(overview(Instance(pid=1, host=host, port=8376), {}))
+    assert (rows["Gateway"], rows.get("Open To")) == ("http://127.0.0.1:8376", told)

@@ -58,6 +58,11 @@ def _gather(call: Call, _doc: Doc) -> Facts:
     raise refuse("master-key", "master-key is required.", "Or let one be made: --generate-master-key=true.")
 
 
+_UNSEEN = (
+    "Not shown: stdout is no terminal. The config file holds it as masterKey; --print=true shows one as it is made."
+)
+
+
 def _apply(doc: Doc, _args: Args, facts: Facts) -> Change:
     made = set_master_key(doc, facts["key"])
     return Change(made.doc, made.changes)
@@ -75,7 +80,7 @@ def _report(done: Done) -> Outcome:
         sections.append(Items("Generated Key (Copy Now)", (key,)))
         data["generatedKey"] = key
     elif fresh:
-        sections.append(Items("Generated Key (Copy Now)", (), "Not shown: stdout is no terminal. Add --print=true."))
+        sections.append(Items("Generated Key (Copy Now)", (), _UNSEEN))
     if weaknesses(key):
         sections.append(Items("Weak Key", weaknesses(key)))
     return Outcome(report=Report("Worker Master Key Updated", tuple(sections)), data=data)
