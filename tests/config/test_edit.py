@@ -1,4 +1,4 @@
-"""Edits: what each changes, what follows, what survives, what is refused."""
+"""Edits: what each changes, what follows, what survives."""
 
 import copy
 from collections.abc import Callable
@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from llr.config.build_provider import build_provider, credential
 from llr.config.document import write_document
 from llr.config.edit_limits import limits_by_id, remove_rate_limit, set_rate_limits
 from llr.config.edit_models import (
@@ -19,68 +18,12 @@ from llr.config.edit_models import (
     upsert_alias,
 )
 from llr.config.edit_providers import remove_provider, rename_provider, upsert_provider
-from llr.config.edit_result import Edit, introduced
+from llr.config.edit_result import Edit
 from llr.config.edit_root import set_local_server, set_master_key
 from llr.config.locate import EditError
 from llr.config.parse import parse_config
 from llr.config.references import default_is_set
-
-BASE: dict[str, Any] = {
-    "zzz": {"kept": 1.0},
-    "defaultModel": "acme/m",
-    "version": 2,
-    "providers": [
-        {
-            "id": "acme",
-            "baseUrl": "https://x.example",
-            "format": "openai",
-            "apiKey": "k",
-            "unknown": [1],
-            "models": [
-                "m",
-                {"id": "n", "aliases": ["en"], "fallbackModels": ["acme/m", "beta/b"], "contextWindow": 5, "x": 1},
-                {"id": "off", "enabled": False},
-            ],
-            "rateLimits": [
-                {"id": "cap", "models": ["m", "n"], "requests": 1, "window": {"unit": "day", "size": 1}, "note": "x"},
-                {"name": "All cap", "models": "all", "limit": 2, "window": {"unit": "day", "size": 1}},
-            ],
-        },
-        {"id": "beta", "baseUrl": "https://y.example", "format": "openai", "apiKey": "k", "models": ["b"]},
-        {"id": "gone", "enabled": False, "baseUrl": "https://z.example", "models": ["g"]},
-    ],
-    "modelAliases": {
-        "default": {"strategy": "ordered", "targets": [{"ref": "acme/m", "weight": 2}, "beta/b"], "note": 1},
-        "fast": {"targets": ["acme/m@3", "acme/en"], "fallbackTargets": ["beta/b"]},
-        "outer": {"targets": ["alias:fast", "fast", {"ref": "beta/b"}]},
-    },
-    "amp": {
-        "defaultRoute": "fast",
-        "routes": {"smart": "acme/m", "oracle": "fast", "x": "beta/b"},
-        "rawModelRoutes": [
-            {"from": "gpt-*", "to": "acme/m"},
-            {"from": "k", "to": "acme/n", "sourceRouteKey": "oracle"},
-        ],
-        "overrides": {"entities": [{"id": "t", "route": "acme/m"}]},
-        "modelMappings": [{"from": "a", "to": "acme/m"}],
-        "subagentMappings": {"oracle": "acme/n"},
-        "custom": True,
-    },
-    "webSearch": {"providers": [{"id": "brave", "apiKey": "k"}, {"id": "acme/m", "providerId": "acme", "model": "m"}]},
-    "claudeCode": {"webSearchProvider": "acme/m"},
-}
-
-
-def base(**changes: Any) -> dict[str, Any]:
-    return {**copy.deepcopy(BASE), **changes}
-
-
-def done(made: Edit) -> Any:
-    return made.doc
-
-
-def errors(doc: Any) -> list[str]:
-    return [issue.message for issue in parse_config(doc, {}).errors]
+from tests.config.edit_rig import BASE, base, done, errors
 
 
 def test_the_base_document_is_clean() -> None:
@@ -504,202 +447,3 @@ def test_the_local_server_writes_only_what_is_no_default() -> None:
     assert again["metadata"]["localServer"] == {"host": "0.0.0.0", "port": 9, "watchBinary": False}
     assert done(set_local_server({"metadata": {"x": 1}}, watch_config=True)) == {"metadata": {"x": 1}}
     assert set_local_server({"version": 2}) == Edit({"version": 2})
-
-
-# What is refused.
-
-WRONG: list[tuple[str, Callable[[Any], Edit], str, str]] = [
-    ("no provider", lambda doc: remove_provider(doc, "nope"), "provider-not-found", "acme, beta, gone"),
-    ("rename to taken", lambda doc: rename_provider(doc, "acme", "gone"), "provider-exists", "gone"),
-    ("rename to bad", lambda doc: rename_provider(doc, "acme", "Ac Me"), "provider-id", "Ac Me"),
-    ("no model", lambda doc: remove_model(doc, "acme", "nope"), "model-not-found", "m, n, off"),
-    ("model taken", lambda doc: rename_model(doc, "acme", "m", "n"), "model-exists", "n"),
-    ("model taken by alias", lambda doc: rename_model(doc, "acme", "m", "en"), "model-exists", "en"),
-    ("model empty", lambda doc: rename_model(doc, "acme", "m", ""), "model-id", "invalid"),
-    ("model blank", lambda doc: rename_model(doc, "acme", "m", "a b"), "model-id", "a b"),
-    (
-        "fallback itself",
-        lambda doc: set_model_fallbacks(doc, "acme", "m", ["acme/m"]),
-        "fallbacks-invalid",
-        "Invalid fallback model(s): acme/m.",
-    ),
-    (
-        "fallback unknown",
-        lambda doc: set_model_fallbacks(doc, "acme", "m", ["x/y", "beta/b", "z/w"]),
-        "fallbacks-invalid",
-        "x/y, z/w.",
-    ),
-    (
-        "fallback by alias",
-        lambda doc: set_model_fallbacks(doc, "beta", "b", ["acme/en"]),
-        "fallbacks-invalid",
-        "acme/en",
-    ),
-    ("alias id", lambda doc: upsert_alias(doc, "a/b", targets=[{"ref": "x"}]), "alias-id", "a/b"),
-    ("alias strategy", lambda doc: upsert_alias(doc, "fast", strategy="dice"), "strategy", "round-robin"),
-    ("alias targets", lambda doc: upsert_alias(doc, "fast", targets=[]), "alias-targets", "required"),
-    ("no alias", lambda doc: remove_alias(doc, "nope"), "alias-not-found", "default, fast, outer"),
-    ("rename no alias", lambda doc: rename_alias(doc, "nope", "x"), "alias-not-found", "nope"),
-    ("rename default", lambda doc: rename_alias(doc, "default", "x"), "alias-default", "default"),
-    ("rename into default", lambda doc: rename_alias(doc, "fast", "default"), "alias-default", "default"),
-    ("rename alias taken", lambda doc: rename_alias(doc, "fast", "outer"), "alias-exists", "outer"),
-    ("rename alias bad", lambda doc: rename_alias(doc, "fast", "a b"), "alias-id", "a b"),
-    ("default unknown", lambda doc: set_default_model(doc, "acme/nope"), "default-unknown", "acme/nope"),
-    ("default itself", lambda doc: set_default_model(doc, "default"), "default-unknown", "default"),
-    (
-        "no bucket",
-        lambda doc: remove_rate_limit(doc, "acme", "x"),
-        "bucket-not-found",
-        "Rate-limit bucket 'x' not found on provider 'acme'.",
-    ),
-    ("bucket id", lambda doc: set_rate_limits(doc, "acme", [{"requests": 1}]), "bucket-id", "required"),
-    ("empty key", lambda doc: set_master_key(doc, ""), "master-key", "required"),
-]
-
-
-@pytest.mark.parametrize(("what", "make", "code", "words"), WRONG, ids=[row[0] for row in WRONG])
-def test_an_edit_that_cannot_be_made(what: str, make: Callable[[Any], Edit], code: str, words: str) -> None:
-    doc = base()
-    with pytest.raises(EditError) as caught:
-        make(doc)
-    assert caught.value.code == code
-    assert words in str(caught.value)
-    assert doc == BASE
-
-
-def test_aliases_that_are_no_object_are_not_overwritten() -> None:
-    with pytest.raises(EditError):
-        upsert_alias({"modelAliases": [1]}, "a", targets=[{"ref": "x/y"}])
-
-
-# Which errors block.
-
-
-def test_only_errors_that_the_edit_adds_block_it() -> None:
-    stale = base()
-    stale["modelAliases"]["fast"]["targets"].append("acme/stale")
-    before = parse_config(stale, {})
-    assert before.errors
-    limits: Any = [{"id": "x", "models": ["m"], "requests": 1, "window": {"unit": "day", "size": 1}}]
-    assert introduced(before, parse_config(done(set_rate_limits(stale, "acme", limits)), {})) == ()
-    targets: Any = [{"ref": "acme/stale"}, {"ref": "acme/other"}]
-    after = parse_config(done(upsert_alias(stale, "fast", targets=targets)), {})
-    assert [issue.message for issue in introduced(before, after)] == [
-        "alias fast targets[1] references unknown model 'acme/other'"
-    ]
-
-
-def test_an_old_error_that_names_the_new_id_is_no_new_one() -> None:
-    stale = base()
-    stale["modelAliases"]["fast"] |= {"strategy": "dice", "targets": ["acme/stale"]}
-    before = parse_config(stale, {})
-    for made in (rename_alias(stale, "fast", "quick"), rename_provider(stale, "acme", "a2")):
-        after = parse_config(done(made), {})
-        assert introduced(before, after, renamed=True) == ()
-        assert introduced(before, after) != ()
-    worse = parse_config(
-        done(rename_alias({**stale, "modelAliases": {**stale["modelAliases"], "/": {}}}, "fast", "q")), {}
-    )
-    assert [issue.code for issue in introduced(before, worse, renamed=True)] == ["alias-id"]
-
-
-def test_an_old_error_that_moves_up_a_list_is_no_new_one() -> None:
-    stale = base()
-    stale["modelAliases"]["fast"]["targets"] = ["acme/n", "acme/stale"]
-    before = parse_config(stale, {})
-    after = parse_config(done(remove_model(stale, "acme", "n")), {})
-    assert introduced(before, after) == ()
-
-
-def test_the_same_error_twice_as_often_is_a_new_one() -> None:
-    one, two = (
-        parse_config({"providers": [7, {"id": "9"}]}, {}),
-        parse_config({"providers": [{"id": "9"}, {"id": "9"}]}, {}),
-    )
-    assert len(introduced(one, two)) == len(two.errors) - len(one.errors)
-
-
-# Building a provider from input and probe.
-
-
-def test_building_a_provider_from_flags() -> None:
-    found = build_provider(
-        {
-            "providerId": "Demo",
-            "name": "Demo",
-            "baseUrl": "https://api.demo.test/v1",
-            "format": "openai",
-            "apiKey": "sk-demo",
-            "headers": {"User-Agent": "x"},
-            "models": "demo-1, demo-2; demo-1",
-            "modelContextWindows": {"demo-2": "256000"},
-        }
-    )
-    assert found == {
-        "id": "demo",
-        "name": "Demo",
-        "apiKey": "sk-demo",
-        "baseUrl": "https://api.demo.test/v1",
-        "format": "openai",
-        "formats": ["openai"],
-        "headers": {"User-Agent": "x"},
-        "models": [{"id": "demo-1"}, {"id": "demo-2", "contextWindow": 256000}],
-    }
-
-
-def test_building_a_provider_from_a_probe() -> None:
-    probe: Any = {
-        "ok": True,
-        "workingFormats": ["claude", "openai"],
-        "preferredFormat": "claude",
-        "models": ["a", "b"],
-        "modelSupport": {"a": ["openai", "claude"], "b": ["openai"]},
-        "modelPreferredFormat": {"a": "claude"},
-        "endpointMatrix": [{"endpoint": "https://o.example", "workingFormats": ["openai"], "details": {}}, "odd"],
-        "secret": "dropped",
-    }
-    given: Any = {"id": "x", "anthropic-base-url": "https://c.example", "openaiBaseUrl": "https://o.example"}
-    found: Any = build_provider(given, probe)
-    assert (found["format"], found["formats"]) == ("claude", ["claude", "openai"])
-    assert found["baseUrlByFormat"] == {"openai": "https://o.example/", "claude": "https://c.example/"}
-    assert found["models"] == [{"id": "a", "formats": ["claude"]}, {"id": "b", "formats": ["openai"]}]
-    assert found["lastProbe"]["ok"] is True
-    assert found["lastProbe"]["warnings"] == []
-    assert found["lastProbe"]["endpointMatrix"] == [{"endpoint": "https://o.example", "workingFormats": ["openai"]}]
-    assert "secret" not in found["lastProbe"]
-    assert build_provider({**given, "models": ["only"]}, probe)["models"] == [{"id": "only"}]
-
-
-def test_building_a_provider_with_addresses_by_format() -> None:
-    given: Any = {
-        "name": "x",
-        "endpoints": {"anthropic": "https://c.example", "grpc": "https://g.example"},
-        "models": [{"id": "m", "cost": 1}, 7, {"cost": 2}],
-    }
-    found = build_provider(given)
-    assert found["baseUrlByFormat"] == {"claude": "https://c.example/"}
-    assert found["models"] == [{"id": "m", "cost": 1}, {"id": "7"}]
-
-
-def test_building_a_subscription() -> None:
-    found = build_provider({"name": "GPT Sub", "type": "subscription", "subscriptionType": "chatgpt-codex"})
-    assert found == {
-        "id": "gpt-sub",
-        "name": "GPT Sub",
-        "type": "subscription",
-        "subscriptionType": "chatgpt-codex",
-        "subscriptionProfile": "gpt-sub",
-    }
-
-
-@pytest.mark.parametrize(
-    ("text", "stored"),
-    [
-        ("ACME_API_KEY", {"apiKeyEnv": "ACME_API_KEY"}),
-        ("A", {"apiKeyEnv": "A"}),
-        ("sk-Live", {"apiKey": "sk-Live"}),
-        ("9KEY", {"apiKey": "9KEY"}),
-    ],
-)
-def test_the_credential_box(text: str, stored: Any) -> None:
-    assert credential(text) == stored
