@@ -65,6 +65,7 @@ def run(args: Namespace, context: Context) -> Outcome:
     only_look = args.check or args.install is False
     try:
         if args.rollback:
+            _check_alone(args, only_look)
             this = _Run(args, context, _path(kind.own()))
             with place.only_one(os.path.expanduser("~")):
                 return _install(this, place.backup_of(this.path), None)
@@ -83,6 +84,14 @@ def run(args: Namespace, context: Context) -> Outcome:
             return _install(this, data, release)
     except UpdateError as exc:
         raise refuse("update-failed", exc.message, exc.fix, exit_code=FAILED) from exc
+
+
+def _check_alone(args: Namespace, only_look: bool) -> None:
+    """Raises `Refused` where a way back was asked for together with what it would not do."""
+    others = {"--from": getattr(args, "from"), "--version": args.version, "--check": only_look}
+    if any(others.values()):
+        named = ", ".join(name for name, given in others.items() if given)
+        raise refuse("bad-flag", f"--rollback goes back to the kept file at once; leave out {named}.")
 
 
 def _path(found: Installation) -> str:

@@ -113,6 +113,10 @@ def test_what_is_refused_changes_nothing(archived: Life, shelf: Path) -> None:
     text = with_hash(Path(shutil.copy(__file__, shelf / "text.pyz")))
     assert "does not run" in refused(archived, "--from", str(text))
     assert "no " in refused(archived, "--rollback")
+    for flag in ("--check", f"--from={new}", "--version=0.2.0", "--install=false"):
+        assert f"leave out {flag.partition('=')[0].replace('install', 'check')}." in refused(
+            archived, "--rollback", flag, code=2
+        )
 
 
 @pytest.mark.parametrize("content", [b"raise RuntimeError('broken')\n", b"def"])
