@@ -147,3 +147,39 @@ def test_blocks_of_another_server_are_a_named_loss() -> None:
     encoded = translate.request({"messages": [turn]}, FORMATS[C], FORMATS[C], TARGET, keys=(KEY,))
     assert [(loss.what, loss.why) for loss in encoded.losses] == [("reasoning", "this target did not write it")]
     assert "thinking_blocks" not in str(encoded.body)
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+def test_a_thought_has_one_seal_whole_and_streamed(field: str) -> None:
+    body: Any = {"choices": [{"index": 0, "message": {field: "Hm.", "content": "Hi."}, "finish_reason": "stop"}]}
+    deltas: list[dict[str, Any]] = [{field: "H"}, {field: "m."}, {"content": "Hi."}]
+    chunks: list[Any] = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    data = b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks)
+    whole, streamed = FORMATS[C].decode_response(body).parts[0], translate.collect_stream(data, FORMATS[C]).parts[0]
+    assert isinstance(whole, Reasoning)
+    assert isinstance(streamed, Reasoning)
+    assert whole.seal == streamed.seal
+    got: Any = translate.response(body, FORMATS[A], FORMATS[C], meta(C))
+    sent: Any = translate.request(
+        {
+            "max_tokens": 9,
+            "messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": got["content"]}],
+        },
+        FORMATS[A],
+        FORMATS[C],
+        Target("real", issuer="prov", capabilities={"reasoning_replay": "allowed"}),
+        keys=(KEY,),
+    ).body
+    assert sent["messages"][1][field] == "Hm.", sent
+
+
+def test_a_streamed_citation_cites_what_was_said() -> None:
+    cited = {"url": "https://u.test", "title": "T", "start_index": 0, "end_index": 2}
+    message: dict[str, Any] = {"content": "Hi.", "annotations": [{"type": "url_citation", "url_citation": cited}]}
+    deltas: list[dict[str, Any]] = [{"content": "H"}, {"content": "i."}, {"annotations": message["annotations"]}]
+    chunks: list[Any] = [{"choices": [{"index": 0, "delta": delta}]} for delta in deltas]
+    chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    data = b"".join(b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks)
+    whole = FORMATS[C].decode_response({"choices": [{"message": message, "finish_reason": "stop"}]}).parts
+    assert translate.collect_stream(data, FORMATS[C]).parts == whole

@@ -16,6 +16,7 @@ from llr.formats.openai_chat.parts import (
     CHAT,
     DETAILS,
     FIELD,
+    NAME,
     REASONING_FIELDS,
     REDACTED,
     SIGNATURE,
@@ -138,9 +139,13 @@ def _message_parts(message: Mapping[str, Any], choice: Mapping[str, Any]) -> tup
 
 def _sealed_here(part: Reasoning) -> Reasoning:
     """Returns reasoning of an answer with its signature as this server's own: who wrote it is to see it again."""
-    if part.seal is not None and isinstance(part.seal.data, str):
-        return replace(part, seal=Seal(CHAT, {REDACTED if part.redacted else SIGNATURE: part.seal.data}))
-    return part
+    given = part.seal.data if part.seal is not None else None
+    data = given if isinstance(given, dict) else {}
+    if isinstance(given, str):
+        data = {REDACTED if part.redacted else SIGNATURE: given}
+    if not part.redacted and bag(part.extras, CHAT).get(FIELD) == "reasoning":
+        data = {**data, NAME: "reasoning"}
+    return replace(part, seal=Seal(CHAT, data) if data else None)
 
 
 def with_logprobs(tokens: list[Any]) -> Extras:

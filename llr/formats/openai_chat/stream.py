@@ -54,7 +54,8 @@ class StreamDecoder:
         self._kind = ""
         self._number = 0
         self._space = ""
-        self._spoken = False
+        # What the answer says so far: annotations point into it.
+        self._spoken: list[str] = []
         self._field = ""
         self._signature = ""
         self._details: list[Any] = []
@@ -98,6 +99,7 @@ class StreamDecoder:
                 self._fail(stream_fault(data.decode("utf-8", "replace")), out)
             return
         if self._kind == "text" and (content := _plain_text(chunk)):
+            self._spoken.append(content)
             self._parts.delta(self._number, content, out)
         elif event.event == "error" or (isinstance(chunk, dict) and chunk.get("error")):
             self._fail(stream_fault(chunk), out)
@@ -253,7 +255,7 @@ class StreamDecoder:
                 self._space += content
                 return
             content, self._space = self._space + content, ""
-        self._spoken = True
+        self._spoken.append(content)
         self._say("text", content, out)
 
     def _say(self, kind: str, content: str, out: list[Event]) -> None:
@@ -294,7 +296,7 @@ class StreamDecoder:
 
     def _annotate(self, item: Any, out: list[Event]) -> None:
         if self._kind == "text":
-            for citation in citations([item], ""):
+            for citation in citations([item], "".join(self._spoken)):
                 self._parts.delta(self._number, "", out, citation=citation)
 
     def _message(self, message: Mapping[str, Any], out: list[Event]) -> None:
