@@ -16,6 +16,10 @@ from llr.config.schema import Issue, Level
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 
 
+def _folded(key: str) -> str:
+    return key.lower().replace("-", "").replace("_", "")
+
+
 def member_path(path: str, key: str) -> str:
     """Returns the path of member `key`: `.key`, or `["key"]` where the key is not a plain word."""
     return f"{path}.{key}" if _PLAIN_KEY.match(key) else f"{path}[{json.dumps(key, ensure_ascii=False)}]"
@@ -101,8 +105,10 @@ class Cursor:
             if key not in names:
                 from difflib import get_close_matches  # slow to import, and right files never need it
 
-                near = get_close_matches(key, sorted(names), n=1, cutoff=0.75)
-                hint = f"did you mean {near[0]}?" if near else ""
+                # Case and joints are what people get wrong; of several spellings the plain one is told.
+                spelt = {_folded(name): name for name in sorted(names, key=lambda name: (name.isalnum(), name))}
+                near = get_close_matches(_folded(key), list(spelt), n=1, cutoff=0.75)
+                hint = f"did you mean {spelt[near[0]]}?" if near else ""
                 place = Cursor(members[key], member_path(self.path, key), self.issues)
                 place.warn("unknown-key", f"{owner}: unknown key {key}, kept and ignored", hint)
 

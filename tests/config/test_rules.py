@@ -367,9 +367,11 @@ def test_each_distinct_cycle_is_named_once() -> None:
     assert messages == ["alias cycle detected: a -> b -> c -> a", "alias cycle detected: b -> c -> b"]
 
 
-def test_an_unknown_key_suggests_the_near_one() -> None:
-    issue = found(provider(basUrl="x")).issues[0]
+@pytest.mark.parametrize("key", ["basUrl", "baseURL", "baseurl", "BASE_URL"])
+def test_an_unknown_key_suggests_the_near_one(key: str) -> None:
+    issue = found(provider(**{key: "x"})).issues[0]
     assert issue.hint == "did you mean baseUrl?"
+    assert found(doc(masterkey="x")).issues[0].hint == "did you mean masterKey?"
     assert found(provider(zebra="x")).issues[0].hint == ""
 
 
