@@ -34,6 +34,7 @@ from llr.daemon.log import Log
 from llr.daemon.ports import is_loopback
 from llr.daemon.serving import App
 from llr.daemon.spawn import READY_FD
+from llr.daemon.workers import HOLDER, holder_of
 from llr.gateway.app import Gateway
 from llr.gateway.deps import ConfigHolder, Deps, Line
 from llr.net.client import Client
@@ -90,6 +91,7 @@ async def build_app(launch: Launch, log: Log) -> App:
         carrier_key=_carrier_key(launch, config, log),
         started_at=clock.now(),
         version=__version__,
+        holder=holder_of(os.environ.pop(HOLDER, ""), os.getpid()),
     )
     live = _Live(launch, log, env, deps, chosen, client, upstream, activity, kept, requests)
     live.know(config)

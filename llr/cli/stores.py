@@ -8,7 +8,8 @@ from llr.base.records import dataclass
 from llr.config.schema import Settings
 from llr.control.report import refuse
 from llr.daemon.channel import Answer, Answerer, Ask
-from llr.daemon.serving import ABSORB, RELEASE
+from llr.daemon.serving import ABSORB, RELEASE, VACATE
+from llr.routing.limits import vacated
 from llr.state.memory import MemoryStore
 from llr.state.opening import open_store, path_for, sqlite_path
 from llr.state.store import Store
@@ -74,10 +75,21 @@ def _written_at(*paths: str) -> float:
 
 
 def state_routes(chosen: Chosen, clock: Clock) -> dict[str, Answerer]:
-    """Returns the rows by which a store that lives in one process passes its state to the next one."""
+    """Returns the rows by which a store that lives in one process passes its state to the next one.
+
+    A shared one passes nothing on; there the slots of a process that died are given back.
+    """
     store = chosen.store
+
+    async def vacate(ask: Ask) -> Answer:
+        holders = ask.body.get("holders") if isinstance(ask.body, dict) else None
+        now = clock.now()
+        await store.apply(vacated(await store.everything(now=now), str(holders or "")), now=now)
+        return Answer(200)
+
+    rows: dict[str, Answerer] = {f"POST {VACATE}": vacate}
     if chosen.name not in ("file", "memory"):
-        return {}
+        return rows
 
     async def release(_ask: Ask) -> Answer:
         from llr.state.file import FileStore, document_of
@@ -101,4 +113,4 @@ def state_routes(chosen: Chosen, clock: Clock) -> dict[str, Answerer]:
                 store.absorb(ask.body, now=now)
         return Answer(200)
 
-    return {f"POST {RELEASE}": release, f"POST {ABSORB}": absorb}
+    return {**rows, f"POST {RELEASE}": release, f"POST {ABSORB}": absorb}

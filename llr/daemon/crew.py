@@ -1,6 +1,7 @@
 """The worker processes that serve now: started together, replaced one by one when they die."""
 
 import asyncio
+import hashlib
 import os
 import socket
 import time
@@ -10,7 +11,7 @@ from llr.daemon import respawn, workers
 from llr.daemon.channel import Answer, Ask
 from llr.daemon.log import Log
 from llr.daemon.resume import Plan
-from llr.daemon.serving import PEERS_ABSORB, PEERS_LESSONS
+from llr.daemon.serving import PEERS_ABSORB, PEERS_LESSONS, VACATE
 from llr.daemon.source import Source
 from llr.daemon.workers import Between, Worker
 from llr.net.server import Server, serve
@@ -37,6 +38,10 @@ class Crew:
         self._log = log
         self._source: Source | None = None
         self._failed_at: list[float] = []
+        # Nothing secret goes into a store: the nonce also opens the control channel.
+        self._name = hashlib.sha256(plan.instance.nonce.encode()).hexdigest()[:16]
+        # What holders' names of dead workers begin with, until a living one has given their slots back.
+        self._dead: list[str] = []
         self._unavailable: list[Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = False
@@ -72,7 +77,7 @@ class Crew:
 
     async def _spawn(self, source: Source) -> Worker:
         path = self._plan.cli_path
-        env = {**os.environ, "LLM_ROUTER_CLI_PATH": path} if path else dict(os.environ)
+        env = {**os.environ, workers.HOLDER: self._name, **({"LLM_ROUTER_CLI_PATH": path} if path else {})}
         return await workers.start(source.command(self._plan.worker_args), env, self._sockets, source.fds)
 
     def take_on(self, fresh: Sequence[Worker], source: Source) -> None:
@@ -107,12 +112,23 @@ class Crew:
     async def _watch(self, worker: Worker) -> None:
         """Replaces the worker when it ends without being asked to."""
         await worker.gone.wait()
+        self._dead.append(workers.holder_of(self._name, worker.pid))
         if worker.retiring or self._ended:
+            await self._vacate()
             return
         self.workers.remove(worker)
         code = await worker.reap()
         self._log.warn("worker-ended", pid=worker.pid, code=code)
+        await self._vacate()
         await self._replace()
+
+    async def _vacate(self) -> None:
+        """Has a living worker give back the slots of those that are gone: they would be held until their lease ends."""
+        while self._dead and self.ready:
+            reply = await self.ready[0].ask(Ask("POST", VACATE, {}, {"holders": self._dead[0]}))
+            if reply.status != 200:
+                return
+            del self._dead[:1]
 
     async def _replace(self) -> None:
         while not self._ended and self._source is not None:
@@ -135,6 +151,7 @@ class Crew:
             if why is None:
                 await self._close_unavailable()
                 self.take_on(fresh, source)
+                await self._vacate()
                 return
             self._log.error("worker-not-ready", reason=why)
 

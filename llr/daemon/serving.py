@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 # Rows that pass routing state on at a hand-over; for processes only, not for the owner.
 RELEASE = "/state/release"
 ABSORB = "/state/absorb"
+# Gives back the slots that a dead process still holds in a shared store.
+VACATE = "/state/vacate"
 # Rows by which processes of one gateway ask and tell each other, and pass on what they know when they end.
 PEERS_ASK = "/peers/ask"
 PEERS_NEWS = "/peers/news"
 PEERS_LESSONS = "/peers/lessons"
 PEERS_TURNS = "/peers/turns"
 PEERS_ABSORB = "/peers/absorb"
-PRIVATE = frozenset((RELEASE, ABSORB, PEERS_ASK, PEERS_NEWS, PEERS_LESSONS, PEERS_TURNS, PEERS_ABSORB))
+PRIVATE = frozenset((RELEASE, ABSORB, VACATE, PEERS_ASK, PEERS_NEWS, PEERS_LESSONS, PEERS_TURNS, PEERS_ABSORB))
 
 
 def _alone(_line: "Line") -> None:

@@ -16,6 +16,8 @@ from llr.daemon.listener import LISTEN_FD
 from llr.daemon.spawn import spawn
 
 LINK_FD = "LLM_ROUTER_LINK_FD"
+# What names of slots begin with, for all workers of one gateway.
+HOLDER = "LLM_ROUTER_HOLDER"
 ASK_TIMEOUT_S = 20.0
 # A client waits while workers ask each other.
 PEERS_TIMEOUT_S = 2.0
@@ -25,6 +27,11 @@ _REAP_STEPS = 500
 
 # Answers what one worker asks of the others.
 Between: TypeAlias = "Callable[[Worker, Ask], Awaitable[Answer]]"
+
+
+def holder_of(crew: str, pid: int) -> str:
+    """Returns what the names of all slots begin with that one worker holds in a shared store; "" outside a crew."""
+    return f"{crew}.{pid}:" if crew else ""
 
 
 class Worker:

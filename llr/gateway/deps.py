@@ -107,7 +107,7 @@ class Deps:
 
     `require_auth` enforces the master key; `bound_hosts` are names it listens under besides loopback ones;
     `failures_only` says that `observe` cares only for requests of which an attempt failed; `carrier_key` signs thinking
-    carriers, `old_carrier_keys` still verify them.
+    carriers, `old_carrier_keys` still verify them; `holder` is what names of this process begin with in a shared store.
     """
 
     configs: ConfigHolder
@@ -125,6 +125,7 @@ class Deps:
     old_carrier_keys: tuple[bytes, ...] = ()
     started_at: float = 0.0
     version: str = ""
+    holder: str = ""
     learned: Learned = field(default_factory=Learned)
     calibration: Calibration = field(default_factory=Calibration)
     history: History = field(default_factory=History)

@@ -200,9 +200,9 @@ class Exchange:
         deps, chosen = self._deps, self._plan
         # A half-open try may be refused because another candidate can serve: not to a client that wants no other.
         probes = chosen.probes.get(candidate.key, ()) if chosen is not None and not self._call.no_fallback else ()
-        now = deps.clock.now()
+        now, holder = deps.clock.now(), deps.holder + self._call.id
         reservation = reserve(
-            self._route, candidate, holder=self._call.id, now=now, tokens=self.need.context_tokens, probes=probes
+            self._route, candidate, holder=holder, now=now, tokens=self.need.context_tokens, probes=probes
         )
         hold = Hold(deps.store, deps.clock, reservation)
         # The cursor moves with the first call: a request that gets nowhere leaves it, and a shared store is asked once.

@@ -11,7 +11,7 @@ from llr.routing.keys import bucket_key, slot_key, token_bucket_key
 from llr.routing.route import Candidate, Route
 from llr.routing.windows import Span, span
 from llr.state.records import undone
-from llr.state.store import BucketKey, Keys, Lease, Op, Probe, Reserve, Settle, Snapshot, Unlease
+from llr.state.store import BucketKey, Evict, Keys, Lease, Op, Probe, Reserve, Settle, Snapshot, Unlease
 
 # A slot not renewed for so long belonged to a process that is gone.
 LEASE_S = 60.0
@@ -166,8 +166,9 @@ def reserve(
 ) -> Reservation:
     """Returns what a request must hold before it calls a candidate.
 
-    `holder` is the request's id; `tokens` the estimate of input and output, reserved at most up to the cap, so that a
-    request larger than the whole cap can still run in an empty window; `probes` the half-open tries of the plan.
+    `holder` names the request among those of all processes; `tokens` is the estimate of input and output, reserved at
+    most up to the cap, so that a request larger than the whole cap can still run in an empty window; `probes` are the
+    half-open tries of the plan.
     """
     plan = layout(route, now)
     if not plan.capped and not probes:
@@ -180,6 +181,11 @@ def reserve(
     ops.extend(Lease(slot.key, holder, slot.limit, now + LEASE_S) for slot in plan.slots[place])
     ops.extend(Probe(key, now + PROBE_S) for key in probes)
     return Reservation(tuple(ops))
+
+
+def vacated(state: Snapshot, holders: str) -> tuple[Op, ...]:
+    """Returns what gives back all slots whose holder's name begins with `holders`: a process that is gone."""
+    return tuple(Evict(slot, holders) for slot in state.leases) if holders else ()
 
 
 def refusal(reservation: Reservation, granted: tuple[bool, ...]) -> tuple[tuple[str, ...], float]:

@@ -12,6 +12,7 @@ from llr.state.records import CANDIDATE_TTL_S, MAX_PINS, cleared, expires_at, fa
 from llr.state.store import (
     BucketKey,
     Clear,
+    Evict,
     Fail,
     Health,
     Keys,
@@ -218,6 +219,10 @@ class MemoryStore:
             if not holders:
                 del self._leases[op.slot]
 
+    def _evict(self, op: Evict, now: float) -> None:
+        for holder in [one for one in self._leases.get(op.slot, ()) if one.startswith(op.holders)]:
+            self._unlease(Unlease(op.slot, holder), now)
+
     def _fail(self, op: Fail, now: float) -> None:
         self.health[op.key] = failed(self.health.get(op.key), op, now)
         self.version += 1
@@ -257,6 +262,7 @@ _APPLY: Mapping[type, Callable[[MemoryStore, Any, float], None]] = {
     Settle: MemoryStore._settle,
     Lease: MemoryStore._lease,
     Unlease: MemoryStore._unlease,
+    Evict: MemoryStore._evict,
     Fail: MemoryStore._fail,
     Recover: MemoryStore._recover,
     Clear: MemoryStore._clear,

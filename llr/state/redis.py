@@ -24,6 +24,7 @@ from llr.state.statefile import decode_health, millis
 from llr.state.store import (
     BucketKey,
     Clear,
+    Evict,
     Fail,
     Keys,
     Lease,
@@ -322,6 +323,7 @@ _ENCODE: Mapping[type, Callable[[Any], dict[str, Any]]] = {
         "till": millis(op.expires_at),
     },
     Unlease: lambda op: {"op": "unlease", "key": op.slot, "holder": op.holder},
+    Evict: lambda op: {"op": "evict", "key": op.slot, "holders": op.holders},
     Fail: _fail,
     Recover: lambda op: {"op": "recover", "key": op.key, "started": millis(op.started_at)},
     Clear: lambda op: {"op": "clear", "key": op.key, "reason": op.reason},

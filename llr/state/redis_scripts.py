@@ -109,6 +109,12 @@ do_op.lease = function(op)
   sweep(key, tonumber(last[2]))
 end
 do_op.unlease = function(op) redis.call('ZREM', P .. 'l:' .. op.key, op.holder) end
+do_op.evict = function(op)
+  local key = P .. 'l:' .. op.key
+  for _, holder in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+    if string.sub(holder, 1, #op.holders) == op.holders then redis.call('ZREM', key, holder) end
+  end
+end
 do_op.recover = function(op)
   local doc = op.started > 0 and record(op.key)
   if not (doc and op.started < (doc.lastFailureAt or 0)) then redis.call('DEL', P .. 'h:' .. op.key) end

@@ -16,6 +16,7 @@ from llr.state.statefile import Contents, decode, decode_health, encode_health
 from llr.state.store import (
     BucketKey,
     Clear,
+    Evict,
     Fail,
     Health,
     Keys,
@@ -245,6 +246,10 @@ class Tables:
     def _unlease(self, op: Unlease, now: float) -> None:
         self._db.execute("DELETE FROM leases WHERE slot = ? AND holder = ?", (op.slot, op.holder))
 
+    def _evict(self, op: Evict, now: float) -> None:
+        found = "DELETE FROM leases WHERE slot = ? AND substr(holder, 1, ?) = ?"
+        self._db.execute(found, (op.slot, len(op.holders), op.holders))
+
     def _put(self, key: str, record: Health | None) -> None:
         if record is None:
             self._db.execute("DELETE FROM health WHERE key = ?", (key,))
@@ -284,6 +289,7 @@ _APPLY: dict[type, Callable[[Tables, Any, float], None]] = {
     Settle: Tables._settle,
     Lease: Tables._lease,
     Unlease: Tables._unlease,
+    Evict: Tables._evict,
     Fail: Tables._fail,
     Recover: Tables._recover,
     Clear: Tables._clear,

@@ -128,6 +128,14 @@ class Unlease:
 
 
 @dataclass(frozen=True, slots=True)
+class Evict:
+    """Gives back what every holder holds of a slot whose name begins with `holders`: they died together."""
+
+    slot: str
+    holders: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fail:
     """Records a failure read-modify-write: `counts` towards the circuit, `reason` cools until `cooldown_until_at`.
 
@@ -178,7 +186,9 @@ class Probe:
     until_at: float
 
 
-Op: TypeAlias = "SetCursor | Reserve | Release | Settle | Lease | Unlease | Fail | Recover | Clear | Probe | Pin"
+Op: TypeAlias = (
+    "SetCursor | Reserve | Release | Settle | Lease | Unlease | Evict | Fail | Recover | Clear | Probe | Pin"
+)
 
 
 class Store(Protocol):

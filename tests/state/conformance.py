@@ -9,6 +9,7 @@ import pytest
 from llr.state.store import (
     BucketKey,
     Clear,
+    Evict,
     Fail,
     Health,
     Keys,
@@ -152,6 +153,18 @@ async def check_a_dead_holder_frees_its_slot(store: Store) -> None:
     assert await held(store, "slot:s", NOW + 60) == 0
     assert await store.apply([Lease("slot:s", "next", 1, NOW + 120)], now=NOW + 60) == (True,)
     assert await held(store, "slot:s", NOW + 61) == 1
+
+
+async def check_a_dead_process_gives_back_all_it_held_and_nobody_elses(store: Store) -> None:
+    held_by = ("w.7:r1", "w.7:r2", "w.71:r1", "W.7:r1", "x:w.7:r1", "%.7:r1")
+    await store.apply([Lease("slot:s", holder, 9, NOW + 60) for holder in held_by], now=NOW)
+    await store.apply([Lease("slot:t", "w.7:r1", 1, NOW + 60), Reserve(MINUTE, 1, 9, NOW + 30)], now=NOW)
+    assert await store.apply([Evict(slot, "w.7:") for slot in ("slot:s", "slot:t", "slot:u")], now=NOW) == (True,) * 3
+    assert (await held(store, "slot:s"), await held(store, "slot:t"), await used(store)) == (4, 0, 1)
+    assert await store.apply([Lease("slot:t", "next", 1, NOW + 60)], now=NOW) == (True,)
+    # Once more, and of one who never held anything: nothing happens.
+    await store.apply([Evict("slot:s", "w.7:"), Evict("slot:s", "nobody")], now=NOW)
+    assert (await held(store, "slot:s"), await held(store, "slot:t")) == (4, 1)
 
 
 async def check_failures_open_the_circuit(store: Store) -> None:

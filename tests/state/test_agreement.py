@@ -11,6 +11,7 @@ from llr.state.sqlite import SqliteStore
 from llr.state.store import (
     BucketKey,
     Clear,
+    Evict,
     Fail,
     Keys,
     Lease,
@@ -45,6 +46,7 @@ def random_op(rng: Random, now: float) -> Op:
         Settle(window, rng.randrange(4), rng.randrange(6), later(90)),
         Lease(rng.choice(SLOTS), rng.choice("klmn"), rng.randrange(1, 4), later(60)),
         Unlease(rng.choice(SLOTS), rng.choice("klmn")),
+        Evict(rng.choice(SLOTS), rng.choice("klmn")),
         Fail(
             rng.choice(SICK),
             rng.choice(("temporary_error", "rate_limited")),
