@@ -24,7 +24,18 @@ def _rows(body: Mapping[str, JSON]) -> tuple[tuple[str, ...], ...]:
     listed = body.get("cooldowns")
     rows = [row for row in listed if isinstance(row, dict)] if isinstance(listed, list) else []
     columns = ("name", "format", "reason", "until", "status", "failures")
-    return tuple(tuple("" if row.get(name) is None else str(row.get(name)) for name in columns) for row in rows)
+    return tuple(tuple(_cell(name, row.get(name)) for name in columns) for row in rows)
+
+
+def _cell(name: str, value: JSON) -> str:
+    if value is None:
+        return ""
+    return reason_words(str(value)) if name == "reason" else str(value)
+
+
+def reason_words(reason: str) -> str:
+    """Returns why something rests, in words: `rate limited`; the circuit breaker's own name says nothing to most."""
+    return "failed repeatedly" if reason == "circuit" else reason.replace("_", " ")
 
 
 def _counts(body: Mapping[str, JSON]) -> tuple[tuple[str, ...], ...]:

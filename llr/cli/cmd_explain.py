@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from llr.base.jsonio import JSON, InvalidJSON, loads
 from llr.base.stamps import stamp
 from llr.cli.asking import ask
+from llr.cli.cmd_cooldowns import reason_words
 from llr.cli.context import Context
 from llr.control.params import Kind, Param
 from llr.control.report import Fields, Outcome, Report, Table, refuse
@@ -82,8 +83,9 @@ def _resets(value: JSON) -> str:
 
 
 def _health(row: Mapping[str, JSON]) -> str:
-    """Returns `cooldown: rate_limited until 2026-01-02T03:04:05.678Z`, as far as there is more to say."""
-    why, until = _text(row.get("coolingFor")), row.get("until")
+    """Returns `cooldown: rate limited until 2026-01-02T03:04:05.678Z`, as far as there is more to say."""
+    listed, until = row.get("coolingFor"), row.get("until")
+    why = "; ".join(reason_words(str(one)) for one in listed) if isinstance(listed, list) else ""
     text = f"{_text(row.get('condition'))}{f': {why}' if why else ''}"
     return f"{text} until {stamp(until / 1000)}" if isinstance(until, int) else text
 

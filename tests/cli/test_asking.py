@@ -13,7 +13,9 @@ def test_cooldowns_are_shown_and_cleared(life: Life) -> None:
     rows = life.json("cooldowns")["data"]["cooldowns"]
     assert "demo/rate-limited" in {row["name"] for row in rows}
     assert all(row["secondsLeft"] > 0 for row in rows)
-    assert "demo/rate-limited" in life.run("cooldowns").stdout
+    shown = life.run("cooldowns").stdout
+    assert "demo/rate-limited" in shown
+    assert " rate limited " in shown
     life.run("cooldowns", "clear", "demo/rate-limited")
     assert "demo/rate-limited" not in {row["name"] for row in life.json("cooldowns")["data"]["cooldowns"]}
     life.run("cooldowns", "clear")
@@ -38,7 +40,7 @@ def test_explain_says_why_a_candidate_rests_and_until_when(life: Life) -> None:
     gateway = life.start("--demo")
     assert gateway.ask("demo")[0] == 200
     shown = life.run("explain", "--model=demo").stdout
-    assert re.search(r"cooldown: rate_limited until \d{4}-\d\d-\d\dT", shown)
+    assert re.search(r"cooldown: rate limited until \d{4}-\d\d-\d\dT", shown)
     assert gateway.ask("demo/rate-limited")[0] == 429
     lines = [gateway.wait_for("attempt-failed") for _ in range(6)]
     for words in ("then=same-again next=-", "then=next next=demo/rate-limited", "then=give-up next=-"):

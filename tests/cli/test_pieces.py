@@ -10,6 +10,7 @@ import pytest
 from llr.base.clock import SystemClock
 from llr.base.jsonio import JSON
 from llr.cli import carrierkey, configuration, stores
+from llr.cli.cmd_cooldowns import reason_words
 from llr.cli.cmd_status import overview
 from llr.cli.launch import SERVING_PARAMS, Launch, from_worker_args
 from llr.cli.merges import MERGES
@@ -171,3 +172,7 @@ def test_worker_args_say_the_same_launch() -> None:
 def test_status_says_that_other_machines_reach_it(host: str, told: str | None) -> None:
     rows = dict(overview(Instance(pid=1, host=host, port=8376), {}))
     assert (rows["Gateway"], rows.get("Open To")) == ("http://127.0.0.1:8376", told)
+
+
+def test_reasons_of_rest_are_words() -> None:
+    assert [reason_words(reason) for reason in ("circuit", "auth_failed")] == ["failed repeatedly", "auth failed"]
