@@ -101,6 +101,16 @@ async def run_worker(build: Build, sockets: list[socket.socket], log: Log, link_
     if not runtime.end.is_set():
         log.warn("parent-gone", pid=os.getpid())
     signals.install({"SIGTERM": lambda: os._exit(143)})
+    await _leave(runtime, link)
+    parent_gone.cancel()
+    asked.cancel()
+    link.close()
+    return 0
+
+
+async def _leave(runtime: _Runtime, link: Link) -> None:
+    """Lets open requests finish, then gives the parent what this process knew."""
+    serving = runtime.serving
     await serving.drain(runtime.deadline_s, keep_idle=runtime.keep_idle)
     last = await channel.answer(serving.app.routes, Ask("POST", RELEASE))
     if last.status == 200:
@@ -110,10 +120,6 @@ async def run_worker(build: Build, sockets: list[socket.socket], log: Log, link_
         # Until an heir has them, this process is asked for them.
         await link.ask(Ask("POST", PEERS_TURNS, {}, turns.body), timeout_s=ASK_TIMEOUT_S)
     await serving.close()
-    parent_gone.cancel()
-    asked.cancel()
-    link.close()
-    return 0
 
 
 def link_fd(env: "os._Environ[str]") -> int | None:

@@ -8,7 +8,8 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any
 
 from llr import __version__
 from llr.base.jsonio import JSON
@@ -140,11 +141,8 @@ class Supervisor:
         except OSError as exc:
             self.log.error("state-file-not-written", path=self.plan.state_path, reason=exc.strerror or str(exc))
 
-    def _keep(self, work: Awaitable[None]) -> None:
-        async def run() -> None:
-            await work
-
-        task = asyncio.get_running_loop().create_task(run())
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
