@@ -61,12 +61,21 @@ def _sections(facts: Mapping[str, JSON]) -> tuple[Section, ...]:
     return tuple(found)
 
 
+def _version(running: instance.Instance, facts: Mapping[str, JSON]) -> str:
+    """Returns the version that answers: after an update the parent of the workers is renewed last."""
+    serving = {str(row.get("version")) for row in _listed(facts, "processes") if isinstance(row, dict)}
+    if not serving or serving == {running.version}:
+        return running.version
+    told = ", ".join(sorted(serving))
+    return f"{told} (process {running.pid} is still {running.version}: open streams have to end first)"
+
+
 def overview(running: instance.Instance, facts: Mapping[str, JSON]) -> tuple[tuple[str, str], ...]:
     """Returns what a running gateway is, in the words of the table."""
     return (
         ("Gateway", running.origin),
         *((("Open To", f"Other machines (listens on {running.host})"),) if not is_loopback(running.host) else ()),
-        ("Version", running.version),
+        ("Version", _version(running, facts)),
         ("Process ID", str(running.pid)),
         ("Started", running.started_at),
         ("Started By", "Startup service" if running.managed_by_startup else "Manual"),

@@ -176,3 +176,11 @@ def test_status_says_that_other_machines_reach_it(host: str, told: str | None) -
 
 def test_reasons_of_rest_are_words() -> None:
     assert [reason_words(reason) for reason in ("circuit", "auth_failed")] == ["failed repeatedly", "auth failed"]
+
+
+def test_status_tells_the_version_that_answers() -> None:
+    running = Instance(pid=7, version="1")
+    facts: dict[str, JSON] = {"processes": [{"pid": 8, "version": "2"}, {"pid": 9, "version": "2"}]}
+    rows = dict(overview(running, facts))
+    assert rows["Version"] == "2 (process 7 is still 1: open streams have to end first)"
+    assert dict(overview(running, {"processes": [{"pid": 7, "version": "1"}]}))["Version"] == "1"
