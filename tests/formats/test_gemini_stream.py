@@ -195,6 +195,22 @@ def test_grounding_becomes_citations() -> None:
     assert back["candidates"][0]["groundingMetadata"] == grounding
 
 
+@pytest.mark.parametrize("after", [{"functionCall": {"name": "f", "args": {}}}, {"text": "hm", "thought": True}])
+def test_grounding_is_kept_where_the_text_is_not_the_last_part(after: dict[str, Any]) -> None:
+    grounding: dict[str, Any] = {
+        "groundingChunks": [{"web": {"uri": "https://x", "title": "X"}}],
+        "groundingSupports": [{"segment": {"text": "It is"}, "groundingChunkIndices": [0]}],
+    }
+    parts = [{"text": "It is hot"}, after]
+    whole = {"content": {"parts": parts, "role": "model"}, "finishReason": "STOP", "groundingMetadata": grounding}
+    body = {"candidates": [whole], "responseId": "r", "modelVersion": "m", "usageMetadata": USAGE}
+    found = FORMAT.decode_response(body)
+    assert isinstance(found.parts[0], Text)
+    urls: list[Any] = [one["url"] for one in found.parts[0].citations if isinstance(one, dict)]
+    assert urls == ["https://x"]
+    assert len(found.parts) == 2
+
+
 def test_what_only_gemini_has_stays_whole() -> None:
     code = {"executableCode": {"code": "1", "language": "PYTHON"}}
     image = {"inlineData": {"mimeType": "image/png", "data": "iVBORw0KGgo="}}

@@ -228,9 +228,14 @@ class StreamDecoder:
             self._done = Finish(Stop.POLICY, None, {OWN: {"~promptFeedback": dict(feedback)}})
 
     def _candidate(self, candidate: Mapping[str, Any]) -> None:
-        for _, part in reading.tables(reading.table(candidate.get("content")).get("parts")):
+        parts = [part for _, part in reading.tables(reading.table(candidate.get("content")).get("parts"))]
+        # A call behind the text ends it, and then it takes no more citations.
+        cited = next((at for at in range(len(parts), 0, -1) if _is_text(parts[at - 1])), len(parts))
+        for part in parts[:cited]:
             self._part(part)
         self._cite(candidate)
+        for part in parts[cited:]:
+            self._part(part)
         for key, value in candidate.items():
             if key not in _CANDIDATE and value is not None:
                 self._told[key] = value
@@ -320,3 +325,7 @@ class StreamDecoder:
         if isinstance(self._open, Text) and ("groundingMetadata" in candidate or "citationMetadata" in candidate):
             for citation in grounding.read(candidate, "".join(self._text)):
                 self._out.append(PartDelta(self._index, "", citation=citation))
+
+
+def _is_text(fields: Mapping[str, Any]) -> bool:
+    return bool(fields.get("text")) and fields.get("thought") is not True and "functionCall" not in fields
