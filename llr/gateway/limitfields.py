@@ -14,7 +14,7 @@ from llr.wire.http import Headers, RawHeaders
 
 # What a translated answer keeps.
 _KEPT_PREFIXES = (b"anthropic-ratelimit-", b"x-ratelimit-")
-_KEPT = (b"request-id", b"x-request-id", b"openai-processing-ms", b"openai-version")
+_KEPT = (b"request-id", b"x-request-id", b"openai-processing-ms", b"openai-version", b"x-should-retry")
 _RESET = b"reset"
 _PARTS = (b"limit", b"remaining", _RESET)
 _TO_OPENAI: Mapping[bytes, bytes] = {
@@ -26,7 +26,7 @@ _TO_MESSAGES: Mapping[bytes, bytes] = {openai: messages for messages, openai in 
 # What a page of another origin may read of an answer, so that an SDK in a browser finds what it finds elsewhere.
 TOLD = (
     *_KEPT,
-    *(b"retry-after", b"retry-after-ms", b"x-should-retry"),
+    *(b"retry-after", b"retry-after-ms"),
     *_TO_MESSAGES,
     *_TO_OPENAI,
     *(b"anthropic-ratelimit-%s-tokens-%s" % (what, part) for what in (b"input", b"output") for part in _PARTS),

@@ -54,7 +54,7 @@ _DROPPED = HOP_BY_HOP | {
 _DROPPED_PREFIXES = (b"cf-", b"access-control-", b"x-llm-router-")
 _OWN_STREAM = frozenset(name for name, _ in STREAM_HEADERS)
 # What a translated answer keeps.
-_KEPT = frozenset((b"retry-after", b"retry-after-ms", b"x-should-retry"))
+_KEPT = frozenset((b"retry-after", b"retry-after-ms"))
 
 
 def relayed_headers(upstream: Headers, *, stream: bool) -> RawHeaders:

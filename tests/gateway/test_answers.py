@@ -109,6 +109,16 @@ async def test_fields_of_translated_answers() -> None:
     assert heard.headers.text(b"anthropic-ratelimit-tokens-remaining") == "5"
 
 
+@pytest.mark.parametrize(("status", "told"), [(429, "false"), (500, "false"), (401, "false"), (400, "true")])
+async def test_a_vendors_word_on_trying_again_is_told_with_its_refusal(status: int, told: str) -> None:
+    play = Playbook(doc_for(CHAT, "a"))
+    for _ in range(3):
+        play.upstream("a.test").answers(json_reply({"error": {"message": "no"}}, status, x_should_retry=told))
+    heard = await play.ask("POST", MESSAGES.path, MESSAGES.body("any"), MESSAGES.headers)
+    assert heard.status >= 400
+    assert [value for name, value in heard.headers.raw if name == b"x-should-retry"] == [told.encode()]
+
+
 TO_OPENAI = [
     ("2026-02-28T15:43:37Z", "1m0s"),
     ("2026-02-28T16:42:39.5Z", "1h0m2.5s"),
