@@ -125,10 +125,11 @@ class Crew:
     async def _vacate(self) -> None:
         """Has a living worker give back the slots of those that are gone: they would be held until their lease ends."""
         while self._dead and self.ready:
-            reply = await self.ready[0].ask(Ask("POST", VACATE, {}, {"holders": self._dead[0]}))
+            holders = self._dead.pop()
+            reply = await self.ready[0].ask(Ask("POST", VACATE, {}, {"holders": holders}))
             if reply.status != 200:
+                self._dead.append(holders)
                 return
-            del self._dead[:1]
 
     async def _replace(self) -> None:
         while not self._ended and self._source is not None:

@@ -18,6 +18,7 @@ from llr.daemon.ports import Address
 from llr.daemon.resume import Plan
 from llr.daemon.source import Source
 from llr.daemon.spawn import Launcher
+from llr.daemon.workers import holder_of
 
 # Says ready (or not), then answers every question with its path until the parent closes or asks for the end.
 STAND_IN = """
@@ -33,6 +34,9 @@ if mode == "serves": say({"ready": os.getpid(), "version": "t1"})
 for text in file:
     asked = json.loads(text)
     if asked["path"] == "/crash": os._exit(9)
+    if asked["path"] == "/state/vacate":
+        told = os.getpid(), asked["body"]["holders"], os.environ["LLM_ROUTER_HOLDER"]
+        print(*told, file=open(sys.argv[1] + ".log", "a"))
     say({"answer": asked["ask"], "status": 200, "body": asked["path"]})
     if asked["path"] == "/drain": say({"state": {"kept": 1}}); break
 """
@@ -129,3 +133,21 @@ async def test_a_dead_worker_is_told_with_its_code(stage: Stage, monkeypatch: py
     assert (await fresh[0].ask(Ask("POST", "/crash"))).status == 503
     await stage.until("worker-ended")
     assert f"pid={fresh[0].pid} code=9" in stage.said.getvalue()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_living_worker_gives_back_what_a_dead_one_held(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(respawn, "FIRST_S", 0.0)
+    fresh, _ = await stage.crew.start(stage.source, count)
+    stage.crew.take_on(fresh, stage.source)
+    dead = fresh[0]
+    await dead.ask(Ask("POST", "/crash"))
+    told = stage.mode.with_name("mode.log")
+    async with asyncio.timeout(20):
+        while not (told.exists() and told.read_text().endswith("\n")):  # noqa: ASYNC110 (nothing tells of a file)
+            await asyncio.sleep(0.01)
+    heir, holders, crew = told.read_text().split()
+    assert holders == holder_of(crew, dead.pid)
+    assert heir == str(fresh[1].pid) if count == 2 else heir != str(dead.pid)
