@@ -203,7 +203,7 @@ def test_grounding_is_kept_where_the_text_is_not_the_last_part(after: dict[str, 
     }
     parts = [{"text": "It is hot"}, after]
     whole = {"content": {"parts": parts, "role": "model"}, "finishReason": "STOP", "groundingMetadata": grounding}
-    body = {"candidates": [whole], "responseId": "r", "modelVersion": "m", "usageMetadata": USAGE}
+    body: dict[str, Any] = {"candidates": [whole], "responseId": "r", "modelVersion": "m", "usageMetadata": USAGE}
     found = FORMAT.decode_response(body)
     assert isinstance(found.parts[0], Text)
     urls: list[Any] = [one["url"] for one in found.parts[0].citations if isinstance(one, dict)]
