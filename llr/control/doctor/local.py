@@ -165,7 +165,8 @@ async def look_at_store(config: Config, env: Mapping[str, str], now: float) -> l
     try:
         await store.read(Keys(cursors=("doctor",)), now=now)
     except StoreError as exc:
-        text = f"The state store {url} does not answer: {str(exc).rstrip(".")}. Meanwhile every gateway counts for itself."
+        why = str(exc).rstrip(".")
+        text = f"The state store {url} does not answer: {why}. Meanwhile every gateway counts for itself."
         fix = "Start it, or correct LLM_ROUTER_STATE_URL (`metadata.llr.state.url`)."
         return [Finding(STATE, "store-away", Grade.WARNING, text, fix)]
     finally:
