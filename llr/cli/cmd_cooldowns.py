@@ -72,4 +72,6 @@ def run(args: Namespace, context: Context) -> Outcome:
         raise refuse("unknown-word", f"`llr cooldowns` knows `clear`, not '{args.action}'.", "See `llr cooldowns -h`.")
     wanted: dict[str, JSON] = {"ref": args.ref, **({"counts": True} if args.counts else {})}
     body = ask("POST", "/cooldowns/clear", wanted, context, args.config)
-    return Outcome(text=f"Cleared {body.get('cleared', 0)} record(s).", data=body)
+    cleared = body.get("cleared", 0)
+    none = f"Nothing of '{args.ref}' rests or is counted; `llr cooldowns` lists what does." if args.ref else ""
+    return Outcome(text=none if none and not cleared else f"Cleared {cleared} record(s).", data=body)

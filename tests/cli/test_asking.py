@@ -20,6 +20,7 @@ def test_cooldowns_are_shown_and_cleared(life: Life) -> None:
     assert "demo/rate-limited" not in {row["name"] for row in life.json("cooldowns")["data"]["cooldowns"]}
     life.run("cooldowns", "clear")
     assert life.json("cooldowns")["data"]["cooldowns"] == []
+    assert life.run("cooldowns", "clear", "demo/no-such").stdout.startswith("Nothing of 'demo/no-such' rests")
     wrong = life.run("cooldowns", "clean")
     assert (wrong.returncode, "`clear`" in wrong.stderr) == (2, True)
 
