@@ -163,6 +163,21 @@ def living(command: Sequence[str], home: Path) -> Iterator[Life]:
 SOURCE = (sys.executable, "-m", "llr")
 
 
+@contextlib.contextmanager
+def announced(life: Life) -> Iterator[tuple[str, int]]:
+    """What `start` prints until it is ready, and its pid; it is ended afterwards."""
+    command, env = [*life.command, "start", "--port=0"], {**life.env, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        said = ""
+        for line in process.stdout:
+            said += line
+            if "Press Ctrl+C" in line:
+                break
+        yield said, process.pid
+        process.terminate()
+
+
 def replace_in_archive(path: Path, name: str, content: bytes) -> None:
     """Puts another archive in place, in one step: the same but for one module, whose bytecode is left out."""
     fresh = path.with_name("fresh.pyz")

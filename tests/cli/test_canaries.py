@@ -1,13 +1,12 @@
 """Marked secrets in every place that may hold one, and every command of the built archive: none of them is shown."""
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.life import Life
+from tests.cli.life import Life, announced
 from tests.running import free_port
 
 MARK = "CANARY"
@@ -190,16 +189,7 @@ def test_what_is_kept_on_disk_is_for_its_owner_alone(marked: Life) -> None:
 
 
 def test_the_banner_and_the_process_table_show_no_secret(marked: Life) -> None:
-    command = [*marked.command, "start", "--port=0"]
-    env = {**marked.env, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        assert process.stdout is not None
-        said = ""
-        for line in process.stdout:
-            said += line
-            if "Press Ctrl+C" in line:
-                break
-        shown = Path(f"/proc/{process.pid}/cmdline").read_text()
-        process.terminate()
+    with announced(marked) as (said, pid):
+        shown = Path(f"/proc/{pid}/cmdline").read_text()
     assert "baseUrl=http" in said
     assert MARK not in said + shown

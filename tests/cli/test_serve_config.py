@@ -4,12 +4,11 @@ import http.client
 import json
 import os
 import signal
-import subprocess
 
 import pytest
 
 from tests.cli.demos import KEY, document, write
-from tests.cli.life import Gateway, Life
+from tests.cli.life import Gateway, Life, announced
 
 MASTER = "gw_master_0123456789abcdef"
 
@@ -44,16 +43,8 @@ def test_config_is_served_and_told_without_secrets(life: Life, upstream: int) ->
 def test_summary_is_printed(sourced: Life, upstream: int) -> None:
     default = {"default": {"targets": [{"ref": "demo/ok"}, {"ref": "demo/slow"}]}}
     write(sourced, document(upstream, masterKey=MASTER, modelAliases=default)).chmod(0o644)
-    env = {**sourced.env, "PYTHONUNBUFFERED": "1"}
-    command = [*sourced.command, "start", "--port=0"]
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        said = ""
-        for line in process.stdout:
-            said += line
-            if "Press Ctrl+C" in line:
-                break
-        process.terminate()
+    with announced(sourced) as (said, _):
+        pass
     assert "Anthropic base URL: http://127.0.0.1:" in said
     assert "apiKey=sk-u...cdef" in said
     assert "Local auth: disabled" in said
@@ -281,16 +272,8 @@ def test_a_start_says_what_of_the_config_does_not_serve(sourced: Life, upstream:
     ]
     doc["modelAliases"]["other"] = {"strategy": "dice", "targets": [f"demo/none-{n}" for n in range(25)]}
     write(sourced, doc)
-    command = [*sourced.command, "start", "--port=0"]
-    env = {**sourced.env, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        said = ""
-        for line in process.stdout:
-            said += line
-            if "Press Ctrl+C" in line:
-                break
-        process.terminate()
+    with announced(sourced) as (said, _):
+        pass
     assert f"$.providers[{at}].apiKeyEnv: provider unset: environment variable LLR_TEST_UNSET is not set" in said
     assert f"$.providers[{at + 1}].baseUrl: provider broken missing baseUrl" in said
     assert "$.modelAliases.other.strategy: alias other has unsupported strategy dice" in said
