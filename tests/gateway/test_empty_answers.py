@@ -321,3 +321,17 @@ async def test_peer_18_an_empty_stream_of_several_choices_ends_with_the_last_one
     play.upstream("a.test").answers(sse_reply(both[0], said, both[1], b"data: [DONE]\n\n"))
     heard = await play.ask("POST", CHAT.path, {**CHAT.body("any", stream=True), "n": 2})
     assert heard.body == b"".join([both[0], said, both[1], b"data: [DONE]\n\n"])
+
+
+@pytest.mark.parametrize("client", UPSTREAMS, ids=lambda sample: sample.name)
+async def test_peer_18_an_empty_answer_is_shown_behind_pings_too(client: Sample) -> None:
+    play = Playbook(doc_for(CHAT, "a"))
+    play.upstream("a.test").answers(sse_reply(Wait(20.0), *STREAMS["chat"]))
+    asked = client.target("any", stream=True), client.body("any", stream=True), client.headers
+    asking = await play.open("POST", *asked)
+    await play.clock.advance(25)
+    heard = await asking.heard()
+    assert heard.status == 200
+    assert not client.says_error(heard.body)
+    assert client.closing.replace(b'": "', b'":"') in heard.body.replace(b'": "', b'":"')
+    assert play.observer.finished[0].end == "complete"
