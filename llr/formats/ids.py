@@ -5,6 +5,7 @@ caches hold.
 """
 
 import re
+from collections import deque
 from collections.abc import Mapping
 from hashlib import sha256
 
@@ -64,19 +65,25 @@ class CallIds:
         self._rule = rule
         self._sent: set[str] = set()
         # The calls of one id that no result answered yet, and the turn they were made in.
-        self._waiting: dict[str, tuple[int, list[str]]] = {}
+        self._waiting: dict[str, tuple[int, deque[str]]] = {}
+        # Where to go on with numbers for an id that comes again.
+        self._numbers: dict[str, int] = {}
         self._turn = 0
 
     def call(self, original: str) -> str:
         """Returns the id to send for a new call; an id used before in this history gets a number."""
         sent = legal_id(original, self._rule)
-        again = 2
+        again = self._numbers.get(original, 2)
         while sent in self._sent:
             sent = legal_id(f"{original}_{again}", self._rule)
             again += 1
+        self._numbers[original] = again
         self._sent.add(sent)
-        turn, waiting = self._waiting.get(original, (self._turn, []))
-        self._waiting[original] = (self._turn, [*waiting, sent] if turn == self._turn else [sent])
+        turn, waiting = self._waiting.get(original, (-1, deque[str]()))
+        if turn != self._turn:
+            waiting = deque()
+            self._waiting[original] = (self._turn, waiting)
+        waiting.append(sent)
         return sent
 
     def turn(self) -> None:
@@ -89,9 +96,9 @@ class CallIds:
         Results of calls that share an id answer them in their order; one more than there are calls gets the last one's.
         """
         self._turn += 1
-        _, waiting = self._waiting.get(original, (0, []))
+        _, waiting = self._waiting.get(original, (0, deque[str]()))
         if len(waiting) > 1:
-            return waiting.pop(0)
+            return waiting.popleft()
         return waiting[0] if waiting else None
 
 

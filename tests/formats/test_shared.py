@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llr.base.names import FormatId
-from llr.formats import carrier, media
+from llr.formats import carrier, ids, media
 from llr.formats.count import estimate_request, image_size, text_tokens
 from llr.formats.ids import NINE, RULES, CallIds, legal_id
 from llr.formats.schema import GEMINI, MESSAGES_STRICT, MESSAGES_TOOL, OPENAI_STRICT, OPENAI_TOOL, clean, object_schema
@@ -340,3 +340,18 @@ def test_peer_36_counting_is_never_zero() -> None:
     image = Media(MediaKind.IMAGE, SourceKind.URL, "https://x.test")
     many = ChatRequest("m", messages=(Message(Role.USER, (Text("a" * 400), image)),), tools=(Tool("f", "d", {"a": 1}),))
     assert 1700 < estimate_request(many) < 1720
+
+
+def test_an_id_a_thousand_times_over_is_tried_about_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def counted(original: str, rule: ids.IdRule) -> str:
+        tried.append(original)
+        return legal_id(original, rule)
+
+    monkeypatch.setattr(ids, "legal_id", counted)
+    table = CallIds(RULES[C])
+    sent = [table.call("t") for _ in range(1000)]
+    assert sent == ["t", *(f"t_{number}" for number in range(2, 1001))]
+    assert len(tried) < 3000
+    assert [table.result("t") for _ in range(1001)] == [*sent, sent[-1]]

@@ -244,12 +244,13 @@ class Conversation:
     def _pair(self, turn: Turn, calls: list[str]) -> None:
         if not calls and not any(block["type"] == "tool_result" for block in turn.content):
             return
+        asked = frozenset(calls)
         results: dict[str, dict[str, Any]] = {}
         rest: list[dict[str, Any]] = []
         for block in turn.content:
             if block["type"] != "tool_result":
                 rest.append(block)
-            elif block["tool_use_id"] in calls and block["tool_use_id"] not in results:
+            elif block["tool_use_id"] in asked and block["tool_use_id"] not in results:
                 results[block["tool_use_id"]] = block
             else:
                 self._lose("messages", "tool result", "no call it answers stands before it")

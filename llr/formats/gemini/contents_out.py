@@ -4,6 +4,7 @@ Law: user and model take turns, the user begins; every call is answered in the c
 order of their calls; nothing is empty. A Gemini history that is legal goes back as it came.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,6 +60,8 @@ class Conversation:
     turns: list[Turn] = field(default_factory=list)
     _named: dict[str, str] = field(default_factory=dict)
     _originals: dict[str, str] = field(default_factory=dict)
+    # A turn, the number of its calls, and which of them wait for a response.
+    _asked: tuple[int, int, dict[str, deque[str]]] = (0, 0, {})
 
     def lose(self, at: str, what: str, why: str, level: LossLevel = LossLevel.WARN) -> None:
         """Records a loss."""
@@ -243,30 +246,33 @@ class Conversation:
         rest: list[JSON] = []
         joins = last is not None and last.answers
         turn = last if last is not None and joins else Turn("user", answers=True)
-        open_calls = [ident for ident, _, _ in self._open_calls()]
+        open_calls = self._open_calls()
         for part in results:
-            ident = next((each for each in open_calls if self._originals[each] == part.call_id), None)
-            if ident is None:
+            waiting = open_calls.get(part.call_id)
+            if not waiting:
                 self.lose(part.at, "tool result", "no call it answers stands before it")
                 for each in part.parts:
                     self._content(each, rest)
                 continue
-            open_calls.remove(ident)
-            turn.parts.append(self._result(part, ident, rest))
+            turn.parts.append(self._result(part, waiting.popleft(), rest))
         if turn is not last and turn.parts:
             self.turns.append(turn)
         return rest
 
-    def _open_calls(self) -> list[tuple[str, str, bool]]:
-        """Returns the calls of the latest model turn that have no response yet."""
-        answered: set[str] = set()
-        for turn in reversed(self.turns):
-            if turn.role == "model":
-                return [each for each in turn.calls if each[0] not in answered]
-            if not turn.answers:
-                break
-            answered |= {_answered(part) for part in turn.parts}
-        return []
+    def _open_calls(self) -> dict[str, deque[str]]:
+        """Returns the calls of the latest model turn that have no response yet, by the ids the client gave them."""
+        turns = self.turns
+        place = -2 if turns and turns[-1].answers else -1
+        turn = turns[place] if len(turns) >= -place else None
+        if turn is None or turn.role != "model":
+            return {}
+        # Once for each turn, not for each result: a result takes its call out.
+        if self._asked[:2] != (id(turn), len(turn.calls)):
+            waiting: dict[str, deque[str]] = {}
+            for ident, _, _ in turn.calls:
+                waiting.setdefault(self._originals[ident], deque()).append(ident)
+            self._asked = (id(turn), len(turn.calls), waiting)
+        return self._asked[2]
 
     def _result(self, part: ToolResult, ident: str, rest: list[JSON]) -> JSON:
         words: list[str] = []

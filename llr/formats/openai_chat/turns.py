@@ -75,7 +75,7 @@ class Conversation:
     custom: bool = False
     messages: list[dict[str, Any]] = field(default_factory=list)
     # Calls that still wait for their result, and what tool messages could not hold.
-    _open: list[str] = field(default_factory=list)
+    _open: dict[str, None] = field(default_factory=dict)
     _held: list[dict[str, Any]] = field(default_factory=list)
     _legacy: dict[str, str] = field(default_factory=dict)
 
@@ -216,7 +216,7 @@ class Conversation:
         if sent is None or sent not in self._open:
             self._lose(part.at, "tool result", "no call it answers stands before it")
             return [each for each in part.parts if not isinstance(each, ToolResult)]
-        self._open.remove(sent)
+        del self._open[sent]
         lines: list[str] = []
         shown: list[Media] = []
         for each in part.parts:
@@ -293,7 +293,7 @@ class Conversation:
         made = []
         for call in calls:
             sent = self.ids.call(call.id)
-            self._open.append(sent)
+            self._open[sent] = None
             name = self.names.sent(call.name or call.kind.value, call.namespace)
             if LEGACY in bag(call.extras, CHAT):
                 body["function_call"] = {"name": name, "arguments": call.arguments or "{}"}
