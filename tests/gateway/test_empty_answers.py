@@ -325,7 +325,7 @@ async def test_peer_18_an_empty_stream_of_several_choices_ends_with_the_last_one
 
 @pytest.mark.parametrize("client", UPSTREAMS, ids=lambda sample: sample.name)
 async def test_peer_18_an_empty_answer_is_shown_behind_pings_too(client: Sample) -> None:
-    play = Playbook(doc_for(CHAT, "a"))
+    play = Playbook(doc_speaking(CHAT, "a"))
     play.upstream("a.test").answers(sse_reply(Wait(20.0), *STREAMS["chat"]))
     asked = client.target("any", stream=True), client.body("any", stream=True), client.headers
     asking = await play.open("POST", *asked)
