@@ -41,7 +41,7 @@ def _started(log: Log, record: Started) -> None:
         level="debug",
         id=record.id,
         client=str(record.client),
-        model=record.model,
+        model=record.model[:MAX_TEXT],
         stream=record.stream,
         tool=record.tool or None,
         bytes=record.bytes_in,
