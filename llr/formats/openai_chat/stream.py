@@ -296,7 +296,9 @@ class StreamDecoder:
 
     def _annotate(self, item: Any, out: list[Event]) -> None:
         if self._kind == "text":
-            for citation in citations([item], "".join(self._spoken)):
+            # Joined once, not for each of many annotations.
+            self._spoken = ["".join(self._spoken)]
+            for citation in citations([item], self._spoken[0]):
                 self._parts.delta(self._number, "", out, citation=citation)
 
     def _message(self, message: Mapping[str, Any], out: list[Event]) -> None:
