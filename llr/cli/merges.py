@@ -26,6 +26,11 @@ def _total(bodies: Sequence[Row], name: str) -> JSON:
     return sum(int(_number(body.get(name))) for body in bodies)
 
 
+def _apart(bodies: Sequence[Row]) -> bool:
+    """Returns whether each worker told of state of its own."""
+    return any(body.get("perProcess") is True for body in bodies)
+
+
 def _once(rows: Sequence[Row], keys: Sequence[str], better: Callable[[Row, Row], Row]) -> list[JSON]:
     """Returns one row for each value of `keys`, in the order in which they were first seen."""
     found: dict[tuple[str, ...], Row] = {}
@@ -67,7 +72,7 @@ def cooldowns(answers: Sequence[Answer]) -> Answer:
     bodies = _bodies(answers)
     if not bodies:
         return first_bad(answers)
-    apart = any(body.get("perProcess") is True for body in bodies)
+    apart = _apart(bodies)
 
     def used(one: Row, other: Row) -> Row:
         mine, theirs = _number(one.get("used")), _number(other.get("used"))
@@ -79,11 +84,12 @@ def cooldowns(answers: Sequence[Answer]) -> Answer:
 
 
 def cleared(answers: Sequence[Answer]) -> Answer:
-    """Returns how many were cleared by all: with a shared store the first worker finds them, the others none."""
+    """Returns how many were cleared: with a shared store several workers may have found the same ones."""
     bodies = _bodies(answers)
     if not bodies:
         return first_bad(answers)
-    return Answer(200, {**bodies[0], "cleared": _total(bodies, "cleared")})
+    most = max(int(_number(body.get("cleared"))) for body in bodies)
+    return Answer(200, {**bodies[0], "cleared": _total(bodies, "cleared") if _apart(bodies) else most})
 
 
 MERGES: Mapping[str, Merge] = {

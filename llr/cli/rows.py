@@ -57,6 +57,10 @@ def cooldown_routes(store: Store, clock: Clock, live: Callable[[], Live]) -> dic
     `live` gives the configuration in service: whose keys are in use, and when its windows end.
     """
 
+    def apart() -> dict[str, JSON]:
+        """Tells who asks several processes that each has state of its own, to be added up."""
+        return {"perProcess": True} if counts_alone(store) else {}
+
     async def show(_ask: Ask) -> Answer:
         now = clock.now()
         state = await store.everything(now=now)
@@ -64,9 +68,7 @@ def cooldown_routes(store: Store, clock: Clock, live: Callable[[], Live]) -> dic
         rests = cooldown_rows(state, now=now, credentials=known.resolver.credentials)
         listed: list[JSON] = [_row(row, now) for row in rests]
         counts: list[JSON] = [_count(row) for row in usage_rows(state, now=now, providers=known.config.providers)]
-        # Who asks several processes must add up what each of them counted for itself.
-        apart: dict[str, JSON] = {"perProcess": True} if counts_alone(store) else {}
-        return Answer(200, {"cooldowns": listed, "counts": counts, **apart})
+        return Answer(200, {"cooldowns": listed, "counts": counts, **apart()})
 
     async def clear(ask: Ask) -> Answer:
         ref = ask.body.get("ref") if isinstance(ask.body, dict) else None
@@ -80,7 +82,7 @@ def cooldown_routes(store: Store, clock: Clock, live: Callable[[], Live]) -> dic
         else:
             ops = clear_ops(state, ref or None)
         await store.apply(ops, now=now)
-        return Answer(200, {"cleared": len(ops), "ref": ref or None})
+        return Answer(200, {"cleared": len(ops), "ref": ref or None, **apart()})
 
     return {"GET /cooldowns": show, "POST /cooldowns/clear": clear}
 
