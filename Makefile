@@ -46,6 +46,7 @@ test: venv
 	$(IN_VENV) -m pytest -n $(JOBS) $(PYTEST_FLAGS)
 
 bench: venv build
+	$(IN_VENV) build_zipapp.py --with redis --output build/llr-with-redis.pyz
 	$(IN_VENV) -m tests.bench
 
 soak: venv build

@@ -68,13 +68,13 @@ def pair(bench: "Bench", name: str, shape: tuple[str, str, Callable[[str], str]]
 class Bench:
     """The processes of one run."""
 
-    def __init__(self, archive: Path, home: Path, rounds: int) -> None:
+    def __init__(self, archive: Path, with_redis: Path, home: Path, rounds: int) -> None:
         self.rounds = rounds
         self.upstream = python("tests.bench.upstream")
         self.floor = python("tests.bench.floor", self.upstream.ready_line)
         self.load = Proc([sys.executable, "-m", "tests.bench.load"], ready=False)
         self.ours = gateway.start(archive, home, gateway.config(int(self.upstream.ready_line)))
-        self.archive, self.home = archive, home
+        self.archive, self.with_redis, self.home = archive, with_redis, home
 
     def stop(self) -> None:
         """Ends them all."""
@@ -195,7 +195,9 @@ def shared_rows(bench: Bench) -> list[Row]:
     kinds += [("redis", 1.5)] if gateway.REDIS else []
     for kind, aim in kinds:
         with gateway.redis_server(kind == "redis") as url:
-            one = gateway.start(bench.archive, bench.home / kind, gateway.stored(config, kind, url))
+            # Only an archive that carries the `redis` package speaks to one, and it is the same but for that.
+            archive = bench.with_redis if kind == "redis" else bench.archive
+            one = gateway.start(archive, bench.home / kind, gateway.stored(config, kind, url))
             try:
                 target = (one.pid, one.port, "/v1/chat/completions", bodies.plain(2_000, "plain/m"))
                 took = statistics.median(
@@ -278,9 +280,10 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help=f"one of {', '.join(SECTIONS)}")
     parser.add_argument("--archive", type=Path, default=ROOT / "llr.pyz")
+    parser.add_argument("--with-redis", type=Path, default=ROOT / "build/llr-with-redis.pyz")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(args.archive.resolve(), Path(folder), args.rounds)
+        bench = Bench(args.archive.resolve(), args.with_redis.resolve(), Path(folder), args.rounds)
         try:
             for name, section in SECTIONS.items():
                 if args.only in ("", name):
