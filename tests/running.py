@@ -6,8 +6,10 @@ import shlex
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 STARTED = re.compile(r"started on (http://\S+)")
@@ -24,6 +26,18 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@contextmanager
+def threaded(server: ThreadingHTTPServer, let_go: threading.Event) -> Iterator[None]:
+    """Serves from a thread; at the end `let_go` is set, on which the answers that are held back wait."""
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield
+    let_go.set()
+    server.shutdown()
+    server.server_close()
+    thread.join(10)
 
 
 @contextmanager

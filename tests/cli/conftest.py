@@ -17,6 +17,7 @@ from llr.net.server import serve
 from tests.cli.life import SOURCE, Life, living
 from tests.cli.providers import Providers
 from tests.conftest import ROOT
+from tests.running import threaded
 
 
 @pytest.fixture
@@ -75,13 +76,8 @@ def archive_command(pyz: Path, home: Path) -> tuple[str, ...]:
 @pytest.fixture
 def providers() -> Iterator[Providers]:
     made = Providers()
-    thread = threading.Thread(target=made.server.serve_forever)
-    thread.start()
-    yield made
-    made.open.set()
-    made.server.shutdown()
-    made.server.server_close()
-    thread.join(10)
+    with threaded(made.server, made.open):
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from tests.cli.conftest import archive_command
 from tests.cli.life import Gateway, living
 from tests.cli.providers import write
 from tests.conftest import ROOT
+from tests.running import threaded
 
 TEXT = {"role": "assistant", "content": "hi"}
 USAGE = {"prompt_tokens": 60, "completion_tokens": 60, "total_tokens": 120}
@@ -137,13 +138,8 @@ def config(port: int) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def upstream() -> Iterator[Upstream]:
     made = Upstream()
-    thread = threading.Thread(target=made.server.serve_forever)
-    thread.start()
-    yield made
-    made.released.set()
-    made.server.shutdown()
-    made.server.server_close()
-    thread.join(10)
+    with threaded(made.server, made.released):
+        yield made
 
 
 @pytest.fixture(scope="module")
